@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCHED_STACK_SIZE (256 * 1024)      /* usable bytes; pages are touched only as used */
+#define SCHED_STACK_SIZE (1024 * 1024)     /* usable bytes; pages are touched only as used */
 
 typedef void SchedContextFunc(void *opaque);
 
