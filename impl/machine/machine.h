@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A whole virtual machine: what the command line asked for, the board, and the calls that bring it up,
+ * run it and take it down. Everything here runs on the main thread.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "machine/runstate.h"
+
+typedef struct BlockBackend BlockBackend;
+typedef struct MachineState MachineState;
+typedef struct MachineClass MachineClass;
+
+#define MACHINE_MAX_SERIAL 4
+#define MACHINE_MAX_PFLASH 2
+
+struct MachineClass {
+    const char *name;
+    const char *alias;
+    const char *desc;
+    unsigned max_cpus;
+    bool (*init)(MachineState *ms, GError **errp);
+    void (*reset)(MachineState *ms, ShutdownCause reason);
+    /* Undo init. Devices are gone already. */
+    void (*cleanup)(MachineState *ms);
+};
+
+struct MachineState {
+    const MachineClass *klass;
+    char *name;                 /* -name */
+    char *uuid;                 /* -uuid or NULL */
+    uint64_t ram_size;          /* bytes */
+    unsigned smp_cpus;
+    char *cpu_type;
+    char *accel;
+    char *firmware;             /* -bios or NULL */
+    char *nic_model;
+    BlockBackend *pflash[MACHINE_MAX_PFLASH];
+    char *serial[MACHINE_MAX_SERIAL];   /* labels of chardevs, NULL: no port */
+    bool i8042;
+    void *board;                /* the class's own */
+};
+
+/** machine_state_current: the current machine's, or NULL before it is made. */
+MachineState *machine_state_current(void);
+
+extern const MachineClass *const machine_class_table[];
+const MachineClass *machine_class_by_name(const char *name);
+
+/** qemu_get_machine_name / qemu_uuid: for the monitor; never NULL / NULL if unset. */
+const char *qemu_get_vm_name(void);
+const char *qemu_get_vm_uuid(void);
+
+/**
+ * rondo_main: the program `rondo` from its command line to its exit status, on the calling engine's main thread.
+ * May be called again after it returned. Prints errors on stderr as "rondo: ...".
+ */
+int rondo_main(int argc, char **argv);
+
+#endif
