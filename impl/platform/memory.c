@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Anonymous mappings and stacks. Any thread. */
+#include "platform/os.h"
+#include "base/assert.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+void *os_anon_map(size_t len)
+{
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void os_anon_unmap(void *p, size_t len)
+{
+    if (p) {
+        int r = munmap(p, len);
+        assert(r == 0);
+    }
+}
+
+void *os_stack_map(size_t len)
+{
+    size_t guard = sysconf(_SC_PAGESIZE);
+    char *p = mmap(NULL, guard + len, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    if (mprotect(p, guard, PROT_NONE) < 0) {
+        munmap(p, guard + len);
+        return NULL;
+    }
+    return p + guard;
+}
+
+void os_stack_unmap(void *stack, size_t len)
+{
+    size_t guard = sysconf(_SC_PAGESIZE);
+    int r = munmap((char *)stack - guard, guard + len);
+
+    assert(r == 0);
+}
