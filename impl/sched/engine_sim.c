@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The simulated engine: every thread a fiber on one OS thread, one decision before each visible operation.
+ *
+ * The default schedule keeps the running thread until it blocks, then takes the thread that has waited longest.
+ * Everything else is an oracle's deviation from that. State is one struct (sim), because there is one OS thread and
+ * one simulation per process at a time; machines inside it hang off their own objects.
+ *
+ * Context: any fiber. Invariants: sim_int.h.
+ */
+#include "sched/sim_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+Sim sim;
+
+/* ---- Names and addresses of operations ---- */
+
+struct SimCount {
+    uint32_t key;               /* kind << 24 | object id, + 1 so that 0 is empty */
+    uint32_t count;
+};
+
+uint32_t sim_intern(SchedObject *o)
+{
+    gpointer id;
+
+    if (!o) {
+        return 0;
+    }
+    if (o->id) {
+        return o->id;
+    }
+    if (!sim.names) {
+        sim.names = g_hash_table_new(g_str_hash, g_str_equal);
+        sim.name_list = g_ptr_array_new();
+        g_ptr_array_add(sim.name_list, NULL);       /* id 0 means none */
+    }
+    id = g_hash_table_lookup(sim.names, o->name);
+    if (!id) {
+        char *copy = g_strdup(o->name);
+
+        id = GUINT_TO_POINTER(sim.name_list->len);
+        g_ptr_array_add(sim.name_list, copy);
+        g_hash_table_insert(sim.names, copy, id);
+    }
+    o->id = GPOINTER_TO_UINT(id);
+    return o->id;
+}
+
+static SimCount *count_slot(SimCount *table, unsigned size, uint32_t key)
+{
+    unsigned i = (key * 2654435761u) & (size - 1);
+
+    while (table[i].key && table[i].key != key) {
+        i = (i + 1) & (size - 1);
+    }
+    return &table[i];
+}
+
+static void counts_grow(SchedThread *t)
+{
+    unsigned size = t->counts_size ? t->counts_size * 2 : 64;
+    SimCount *table = g_new0(SimCount, size);
+
+    for (unsigned i = 0; i < t->counts_size; i++) {
+        if (t->counts[i].key) {
+            *count_slot(table, size, t->counts[i].key) = t->counts[i];
+        }
+    }
+    g_free(t->counts);
+    t->counts = table;
+    t->counts_size = size;
+}
+
+static uint32_t count_operation(SchedThread *t, SchedKind kind, uint32_t object_id)
+{
+    uint32_t key = ((uint32_t)kind << 24 | object_id) + 1;
+    SimCount *slot;
+
+    if (t->counts_used * 2 >= t->counts_size) {
+        counts_grow(t);
+    }
+    slot = count_slot(t->counts, t->counts_size, key);
+    if (!slot->key) {
+        slot->key = key;
+        t->counts_used++;
+    }
+    return ++slot->count;
+}
+
+/* ---- Decisions ---- */
+
+bool sim_thread_enabled(SchedThread *t)
+{
+    if (t->done) {
+        return false;
+    }
+    return !t->ready || (t->deadline_ns >= 0 && sim.now_ns >= t->deadline_ns) || t->ready(t);
+}
+
+static int64_t earliest_deadline(void)
+{
+    int64_t first = -1;
+
+    for (unsigned i = 0; i < sim.threads->len; i++) {
+        SchedThread *t = sim.threads->pdata[i];
+
+        if (!t->done && t->deadline_ns >= 0 && (first < 0 || t->deadline_ns < first)) {
+            first = t->deadline_ns;
+        }
+    }
+    return first;
+}
+
+/* Nothing is enabled. True if time or the outside world has changed that. */
+static bool sim_idle(void)
+{
+    int64_t deadline = earliest_deadline();
+
+    if (sim.config.world.live) {
+        /* Give a person or a test program a moment before virtual time jumps ahead of them. */
+        const int64_t patience_ns = 20 * 1000 * 1000;
+        int64_t limit = deadline < 0 ? -1 : MIN(MAX(deadline - sim.now_ns, 0), patience_ns);
+
+        if (sim_stream_live_wait(limit)) {
+            return true;
+        }
+    }
+    if (deadline < 0) {
+        return false;
+    }
+    sim.now_ns = MAX(sim.now_ns, deadline);
+    return true;
+}
+
+/* Real peers must be heard although a guest spins: look now and then. */
+#define LIVE_LOOK_EVERY 512
+
+static SchedThread *decide(SchedThread *self, SchedThread *first_waiting, bool self_enabled)
+{
+    SchedThread *def = self_enabled && !self->yielding ? self : first_waiting;
+
+    sim.decisions++;
+    if (sim.config.world.live && sim.decisions % LIVE_LOOK_EVERY == 0) {
+        (void)sim_stream_live_wait(0);      /* news or not, the decision stands */
+    }
+    if (sim.config.steps_max && sim.steps > sim.config.steps_max) {
+        sim_fail(SIM_HANG, "no end under a fair schedule");
+    }
+    if (sim.config.steps_max_unfair && sim.steps > sim.config.steps_max_unfair) {
+        return first_waiting;
+    }
+    return sim.config.oracle.pick ? sim.config.oracle.pick(sim.config.oracle.opaque, self, def) : def;
+}
+
+/* Who performs its pending operation next? @self may be done. */
+static SchedThread *sim_next(SchedThread *self)
+{
+    for (;;) {
+        bool self_enabled = sim_thread_enabled(self);
+        SchedThread *first = NULL;      /* of the others, the one that waits longest */
+        unsigned enabled = self_enabled;
+
+        for (unsigned i = 0; i < sim.threads->len; i++) {
+            SchedThread *t = sim.threads->pdata[i];
+
+            if (t != self && sim_thread_enabled(t)) {
+                enabled++;
+                first = !first || t->fifo < first->fifo ? t : first;
+            }
+        }
+        if (enabled > 1) {
+            return decide(self, first, self_enabled);
+        }
+        if (enabled) {
+            return first ? first : self;
+        }
+        if (!sim_idle()) {
+            sim_fail(SIM_DEADLOCK, "nothing can run");
+        }
+    }
+}
+
+static void sim_switch(SchedThread *from, SchedThread *to)
+{
+    sim.current = to;
+    from->fifo = sim.steps;
+    if (from->done) {
+        sched_context_exit_to(&from->ctx, &to->ctx);
+    }
+    sched_context_switch(&from->ctx, &to->ctx);
+}
+
+static void sim_event(SchedThread *t)
+{
+    uint64_t h = sim.digest ^ ((uint64_t)t->id << 40 | (uint64_t)t->op.kind << 32 | t->op.object_id);
+
+    h *= 0x9E3779B97F4A7C15ull;
+    sim.digest = h ^ (h >> 29);
+    sim.steps++;
+    if (sim.config.oracle.event) {
+        sim.config.oracle.event(sim.config.oracle.opaque, t);
+    }
+}
+
+void sim_op(SchedKind kind, SchedObject *o, uintptr_t site, bool (*ready)(SchedThread *t), void *wait,
+            int64_t deadline_ns)
+{
+    SchedThread *t = sim.current;
+    uint32_t id = sim_intern(o);
+    SchedThread *next;
+
+    t->op = (SimOp){
+        .kind = kind, .type = o ? o->type : "", .object = id ? sim.name_list->pdata[id] : "", .object_id = id,
+        .occurrence = count_operation(t, kind, id), .site = site,
+    };
+    t->ready = ready;
+    t->wait = wait;
+    t->deadline_ns = deadline_ns;
+    next = sim_next(t);
+    if (next != t) {
+        sim_switch(t, next);
+    }
+    t->ready = NULL;
+    t->deadline_ns = -1;
+    t->yielding = false;
+    sim_event(t);
+}
+
+void sched_point(SchedKind kind, SchedObject *o)
+{
+    sim_op(kind, o, SIM_SITE, NULL, NULL, -1);
+}
+
+unsigned sched_choose(SchedKind kind, SchedObject *o, unsigned n)
+{
+    unsigned v = 0;
+
+    assert(n >= 1 && n <= 64);
+    sim_op(kind, o, SIM_SITE, NULL, NULL, -1);
+    if (n > 1 && sim.config.oracle.choose) {
+        v = sim.config.oracle.choose(sim.config.oracle.opaque, sim.current, &sim.current->op, n);
+        assert(v < n);
+    }
+    sim.digest += v;
+    return v;
+}
+
+const char *sched_blocked_on(const char *what)
+{
+    const char *old = sim.current->blocked_on;
+
+    sim.current->blocked_on = what;
+    return old;
+}
+
+uint64_t sched_vcpu_slice(SchedObject *cpu, uint64_t max)
+{
+    uint64_t n = max;
+
+    sim.current->yielding = true;       /* a guest that spins must not keep the others out */
+    sim_op(SCHED_K_VCPU_SLICE, cpu, SIM_SITE, NULL, NULL, -1);
+    if (sim.config.oracle.slice) {
+        n = sim.config.oracle.slice(sim.config.oracle.opaque, sim.current, &sim.current->op, max);
+        assert(n >= 1 && n <= max);
+    }
+    return n;
+}
+
+void sched_vcpu_ran(SchedObject *cpu, uint64_t executed)
+{
+    sim.now_ns += executed;
+    sim.digest += executed;
+}
+
+/* ---- Threads ---- */
+
+static void thread_body(void *opaque)
+{
+    SchedThread *t = opaque;
+    SchedObject o;
+
+    t->ready = NULL;
+    sim_event(t);
+    t->fn(t->opaque);
+    sched_object_init(&o, "thread", t->name);
+    sim_op(SCHED_K_THREAD_EXIT, &o, SIM_SITE, NULL, NULL, -1);
+    t->done = true;
+    sim_switch(t, sim_next(t));
+    g_assert_not_reached();
+}
+
+static SchedThread *thread_new(const char *name, SchedThreadFunc *fn, void *opaque)
+{
+    SchedThread *t = g_new0(SchedThread, 1);
+    SchedObject o;
+
+    t->name = g_strdup(name);
+    t->id = sim.next_thread_id++;
+    t->fn = fn;
+    t->opaque = opaque;
+    t->deadline_ns = -1;
+    t->fifo = sim.steps;
+    t->stack = sched_stack_alloc();
+    sched_context_init(&t->ctx, t->stack, SCHED_STACK_SIZE, thread_body, t);
+    sched_object_init(&o, "thread", name);
+    t->op = (SimOp){ .kind = SCHED_K_THREAD_START, .type = "thread", .object_id = sim_intern(&o), .occurrence = 1 };
+    t->op.object = sim.name_list->pdata[t->op.object_id];
+    g_ptr_array_add(sim.threads, t);
+    return t;
+}
+
+void sim_thread_free(SchedThread *t)
+{
+    g_ptr_array_remove(sim.threads, t);
+    sched_context_destroy(&t->ctx);
+    sched_stack_free(t->stack);
+    g_free(t->counts);
+    g_free(t->name);
+    g_free(t);
+}
+
+SchedThread *sched_thread_create(const char *name, SchedThreadFunc *fn, void *opaque)
+{
+    SchedThread *t = thread_new(name, fn, opaque);
+    SchedObject o;
+
+    t->slots[SCHED_SLOT_MACHINE] = sched_slot_get(SCHED_SLOT_MACHINE);
+    sched_object_init(&o, "thread", t->name);
+    sim_op(SCHED_K_THREAD_START, &o, SIM_SITE, NULL, NULL, -1);
+    return t;
+}
+
+static bool ready_joined(SchedThread *t)
+{
+    return ((SchedThread *)t->wait)->done;
+}
+
+void sched_thread_join(SchedThread *t)
+{
+    SchedObject o;
+
+    sched_object_init(&o, "thread", t->name);
+    sim_op(SCHED_K_THREAD_JOIN, &o, SIM_SITE, ready_joined, t, -1);
+    sim_thread_free(t);
+}
+
+SchedThread *sched_thread_self(void)
+{
+    return sim.current;
+}
+
+const char *sched_thread_name(const SchedThread *t)
+{
+    return t->name;
+}
+
+void **sched_slots(void)
+{
+    return sim.current->slots;
+}
+
+/* ---- Start and end of a run ---- */
+
+typedef struct MainCall {
+    int (*fn)(void *opaque);
+    void *opaque;
+} MainCall;
+
+static G_NORETURN void sim_end(SimOutcome outcome, int status, const char *text)
+{
+    sim.main_status = status;
+    if (sim.config.oracle.ended) {
+        sim.config.oracle.ended(sim.config.oracle.opaque, outcome, status, text);
+    }
+    if (outcome != SIM_EXIT) {
+        base_set_fatal_handler(NULL);
+        base_fatal("simulator: %s (thread %s)", text, sim.current->name);
+    }
+    sim_leave(status);
+}
+
+static void main_body(void *opaque)
+{
+    MainCall *call = opaque;
+
+    sim_end(SIM_EXIT, call->fn(call->opaque), "main returned");
+}
+
+static void fatal_handler(const char *text)
+{
+    sim_end(SIM_ASSERT, 134, text);
+}
+
+void sim_configure(const SimConfig *config)
+{
+    sim.config = *config;
+}
+
+SimConfig *sim_config(void)
+{
+    return &sim.config;
+}
+
+int sched_main(int (*fn)(void *opaque), void *opaque)
+{
+    MainCall call = { fn, opaque };
+    SchedThread *t;
+
+    assert(!sim.current);
+    sim.steps = sim.decisions = sim.digest = 0;
+    sim.next_thread_id = 0;
+    sim.now_ns = 0;
+    sim.random_state = 0x2545F4914F6CDD1Dull;
+    sim.threads = g_ptr_array_new();
+    sim.fds = g_ptr_array_new();
+    base_set_fatal_handler(fatal_handler);
+    sched_context_init_thread(&sim.host);
+    t = thread_new("main", main_body, &call);
+    sim.current = t;
+    sched_context_switch(&sim.host, &t->ctx);
+
+    sim.current = NULL;
+    base_set_fatal_handler(NULL);
+    while (sim.threads->len) {
+        sim_thread_free(sim.threads->pdata[0]);
+    }
+    sim_fds_free();
+    sim_streams_free();
+    sim_files_free();
+    g_clear_pointer(&sim.threads, g_ptr_array_unref);
+    g_clear_pointer(&sim.fds, g_ptr_array_unref);
+    sched_context_destroy(&sim.host);
+    return sim.main_status;
+}
+
+void sim_leave(int status)
+{
+    sim.main_status = status;
+    sched_context_exit_to(&sim.current->ctx, &sim.host);
+}
+
+void sim_fail(SimOutcome outcome, const char *text)
+{
+    sim_end(outcome, 1, text);
+}
+
+void sched_exit(int status)
+{
+    sim_end(SIM_EXIT, status, "exit");
+}
+
+/* ---- Time and chance ---- */
+
+/* Looking at the clock takes time, or a loop that polls it would never end. */
+#define CLOCK_READ_NS 100
+
+int64_t sched_clock_ns(SchedClock clock)
+{
+    sim.now_ns += CLOCK_READ_NS;
+    return clock == SCHED_CLOCK_HOST ? SIM_HOST_EPOCH_NS + sim.now_ns : sim.now_ns;
+}
+
+void sched_random_bytes(void *buf, size_t len)
+{
+    uint8_t *p = buf;
+
+    for (size_t i = 0; i < len; i++) {
+        sim.random_state ^= sim.random_state << 13;
+        sim.random_state ^= sim.random_state >> 7;
+        sim.random_state ^= sim.random_state << 17;
+        p[i] = sim.random_state >> 32;
+    }
+}
+
+bool sched_is_sim(void)
+{
+    return true;
+}
