@@ -21,6 +21,7 @@
 #define MEM_MEMORY_H
 
 #include <glib.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -160,7 +161,7 @@ AddressSpace *get_address_space_io(void);
 #define address_space_memory (*get_address_space_memory())
 #define address_space_io (*get_address_space_io())
 
-/** address_space_init: a further view of @root, for example of one bus master. @name is copied. Needs the BQL. */
+/** address_space_new: a further view of @root, for example of one bus master. @name is copied. Needs the BQL. */
 AddressSpace *address_space_new(MemoryRegion *root, const char *name);
 void address_space_free(AddressSpace *as);
 const char *address_space_name(const AddressSpace *as);
@@ -238,7 +239,7 @@ void memory_region_transaction_begin(void);
 void memory_region_transaction_commit(void);
 
 /**
- * memory_region_find: what is mapped in the view of @as at @addr.
+ * address_space_find: what is mapped in the view of @as at @addr.
  * The section is clipped to one range and to @size; mr is NULL when nothing is there.
  */
 MemoryRegionSection address_space_find(AddressSpace *as, hwaddr addr, uint64_t size);
