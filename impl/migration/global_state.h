@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The run state as a section of the stream, so that a paused guest arrives paused. Context: BQL to load. */
+#ifndef MIGRATION_GLOBAL_STATE_H
+#define MIGRATION_GLOBAL_STATE_H
+
+#include "machine/runstate.h"
+
+void global_state_register(void);
+/** global_state_store: remember the present run state for the stream. Any thread. */
+void global_state_store(void);
+void global_state_store_running(void);
+bool global_state_received(void);
+RunState global_state_get_runstate(void);
+/** migration_get_target_runstate: the state the incoming VM should get. */
+RunState migration_get_target_runstate(void);
+
+#endif
