@@ -3,7 +3,9 @@
 #include "platform/os.h"
 #include "base/assert.h"
 
+#include <errno.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void *os_anon_map(size_t len)
@@ -43,4 +45,13 @@ void os_stack_unmap(void *stack, size_t len)
     int r = munmap((char *)stack - guard, guard + len);
 
     assert(r == 0);
+}
+
+int os_read_own_memory(uintptr_t addr, void *buf, size_t len)
+{
+    struct iovec local = { .iov_base = buf, .iov_len = len };
+    struct iovec remote = { .iov_base = (void *)addr, .iov_len = len };
+    ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+    return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EFAULT;
 }

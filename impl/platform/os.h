@@ -28,6 +28,8 @@ void os_anon_unmap(void *p, size_t len);
 /** os_stack_map: @len usable bytes with an inaccessible page below. Returns the lowest usable byte or NULL. */
 void *os_stack_map(size_t len);
 void os_stack_unmap(void *stack, size_t len);
+/** os_read_own_memory: copy @len bytes at @addr of this process; -EFAULT instead of a fault. For stack walks. */
+int os_read_own_memory(uintptr_t addr, void *buf, size_t len) G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- Files ---- */
 
@@ -70,7 +72,7 @@ typedef enum OsLock {
 int os_file_lock(int fd, uint64_t offset, uint64_t len, OsLock how) G_GNUC_WARN_UNUSED_RESULT;
 /** os_file_test_lock: 0 if another description would get it now, else -EAGAIN. */
 int os_file_test_lock(int fd, uint64_t offset, uint64_t len, OsLock how) G_GNUC_WARN_UNUSED_RESULT;
-int os_unlink(const char *path) G_GNUC_WARN_UNUSED_RESULT;
+int os_unlink(const char *path);
 bool os_exists(const char *path);
 int os_set_nonblock(int fd, bool nonblock) G_GNUC_WARN_UNUSED_RESULT;
 

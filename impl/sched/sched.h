@@ -121,7 +121,7 @@ typedef struct SchedMutex {
     SchedThread *owner;             /* who holds it; kept by both engines for ownership checks */
     unsigned depth;                 /* recursive mutexes only */
     bool recursive;
-    uint64_t os[5];
+    uint64_t os[6];
 } TSA_CAPABILITY("mutex") SchedMutex;
 
 void sched_mutex_init(SchedMutex *m, const char *name);
@@ -149,7 +149,7 @@ void sched_cond_broadcast(SchedCond *c);
 
 typedef struct SchedSem {
     SchedObject o;
-    uint64_t os[12];
+    uint64_t os[14];
 } SchedSem;
 
 void sched_sem_init(SchedSem *s, const char *name, unsigned value);
@@ -162,7 +162,7 @@ bool sched_sem_timedwait(SchedSem *s, int64_t timeout_ns);
 /* A flag that threads wait for; set stays set until reset. */
 typedef struct SchedEvent {
     SchedObject o;
-    uint64_t os[12];
+    uint64_t os[14];
 } SchedEvent;
 
 void sched_event_init(SchedEvent *e, const char *name, bool set);
