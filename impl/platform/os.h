@@ -119,8 +119,6 @@ void os_thread_join(pthread_t t);
  */
 void *os_thread_self(void);
 void os_thread_set_self(void *self);
-/** os_thread_stack: bounds of the calling thread's stack. */
-int os_thread_stack(uintptr_t *ret_lo, uintptr_t *ret_hi) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Failure of these means a bug of ours; it ends the process. Conditions wait on the monotonic clock. */
 void os_mutex_init(pthread_mutex_t *m);

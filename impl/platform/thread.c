@@ -53,27 +53,6 @@ void os_thread_join(pthread_t t)
     assert(r == 0);
 }
 
-int os_thread_stack(uintptr_t *ret_lo, uintptr_t *ret_hi)
-{
-    pthread_attr_t attr;
-    void *lo;
-    size_t size;
-    int r;
-
-    r = pthread_getattr_np(pthread_self(), &attr);
-    if (r != 0) {
-        return -r;
-    }
-    r = pthread_attr_getstack(&attr, &lo, &size);
-    pthread_attr_destroy(&attr);
-    if (r != 0) {
-        return -r;
-    }
-    *ret_lo = (uintptr_t)lo;
-    *ret_hi = (uintptr_t)lo + size;
-    return 0;
-}
-
 static void check(int r, const char *what)
 {
     if (G_UNLIKELY(r != 0)) {

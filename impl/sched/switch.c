@@ -267,6 +267,8 @@ __attribute__((noinline)) void sched_context_exit_to(SchedContext *from, SchedCo
 
 /* ---- Walking frames ---- */
 
+#define THREAD_STACK_MAX (8u << 20)     /* how far up a stack of unknown size is followed */
+
 #if defined(__x86_64__) || defined(__aarch64__)
 
 /*
@@ -304,7 +306,7 @@ unsigned sched_context_unwind(const SchedContext *c, uintptr_t *pcs, unsigned ma
     if (sp < lo || sp >= hi) {
         /* A thread's own stack, or left in the middle of a coroutine: nothing below the saved frame is live. */
         lo = sp;
-        hi = sp + SCHED_STACK_SIZE;
+        hi = sp + THREAD_STACK_MAX;
     }
     memcpy(&fp, (char *)sp + FRAME_FP, sizeof(fp));
     memcpy(pcs, (char *)sp + FRAME_PC, sizeof(*pcs));
@@ -318,10 +320,13 @@ __attribute__((noinline))
 unsigned sched_unwind_self(uintptr_t *pcs, unsigned max, uintptr_t stack_lo, uintptr_t stack_hi)
 {
 #if defined(__x86_64__) || defined(__aarch64__)
-    if (stack_lo == 0 && os_thread_stack(&stack_lo, &stack_hi) < 0) {
-        return 0;
+    uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
+
+    if (stack_lo == 0) {
+        stack_lo = fp;
+        stack_hi = fp + THREAD_STACK_MAX;
     }
-    return walk((uintptr_t)__builtin_frame_address(0), stack_lo, stack_hi, pcs, 0, max);
+    return walk(fp, stack_lo, stack_hi, pcs, 0, max);
 #else
     return 0;
 #endif

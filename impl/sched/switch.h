@@ -54,7 +54,7 @@ G_NORETURN void sched_context_exit_to(SchedContext *from, SchedContext *to);
  * Reads only inside the context's own stack.
  */
 unsigned sched_context_unwind(const SchedContext *c, uintptr_t *pcs, unsigned max);
-/** sched_unwind_self: the same for the caller. @stack_lo/@stack_hi bound the walk (0: the thread's own stack). */
+/** sched_unwind_self: the same for the caller. @stack_lo/@stack_hi bound the walk (0: whatever stack runs now). */
 unsigned sched_unwind_self(uintptr_t *pcs, unsigned max, uintptr_t stack_lo, uintptr_t stack_hi);
 
 #endif
