@@ -82,10 +82,13 @@ SimConfig *sim_config(void);
 /* ---- What oracles may ask ---- */
 
 bool sim_thread_enabled(SchedThread *t);
+/** sim_thread_yields: its pending operation is one of a loop that would spin; others should go first. */
+bool sim_thread_yields(const SchedThread *t);
 const SimOp *sim_thread_op(SchedThread *t);
 unsigned sim_thread_id(const SchedThread *t);       /* creation order, from 0 */
 /** sim_thread_next: all live threads in creation order; NULL starts and ends. */
 SchedThread *sim_thread_next(SchedThread *t);
+unsigned sim_threads_created(void);
 SchedThread *sim_thread_find(const char *name);
 /** sim_thread_owner: who holds the lock @t waits for, or whom it joins; NULL if it does not wait for a thread. */
 SchedThread *sim_thread_owner(SchedThread *t);

@@ -41,6 +41,11 @@ bool sim_ops_conflict(const SimOp *a, const SimOp *b)
     return a->object_id && a->object_id == b->object_id && !(kinds[a->kind].reads && kinds[b->kind].reads);
 }
 
+bool sim_thread_yields(const SchedThread *t)
+{
+    return t->yielding;
+}
+
 const SimOp *sim_thread_op(SchedThread *t)
 {
     return &t->op;
@@ -61,6 +66,11 @@ SchedThread *sim_thread_next(SchedThread *t)
         }
     }
     return NULL;
+}
+
+unsigned sim_threads_created(void)
+{
+    return sim.next_thread_id;
 }
 
 SchedThread *sim_thread_find(const char *name)

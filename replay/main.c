@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rondo-sim: rondo on the simulated engine. By hand it behaves like rondo; with options before "--" it records,
+ * replays and explores.
+ */
+#include "replay/session.h"
+#include "replay/units.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "machine/machine.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static Session session;
+
+const char *session_build_id(void)
+{
+#if defined(__clang__)
+    return "clang-" G_STRINGIFY(__clang_major__);
+#else
+    return "gcc-" G_STRINGIFY(__GNUC__);
+#endif
+}
+
+/* A run that needs a hundred times its usual length under a schedule that starves nobody is not going to end. */
+void session_limits(SimConfig *config, uint64_t typical_steps)
+{
+    config->steps_max_unfair = 4 * typical_steps + 20000;
+    config->steps_max = config->steps_max_unfair + 20 * typical_steps + 200000;
+}
+
+SimOutcome session_judge(Session *s, SimOutcome outcome, char **text)
+{
+    g_autofree char *pending = script_pending(s->script);
+
+    if (outcome == SIM_DEADLOCK && s->trace->script->len && s->options.mode != MODE_RECORD &&
+        script_over(s->script)) {
+        g_free(*text);
+        *text = g_strdup("the script is over, the machine is idle and has not been told to quit");
+        return SIM_HANG;
+    }
+    if (outcome == SIM_HANG && pending) {
+        char *longer = g_strdup_printf("%s; not done: %s", *text, pending);
+
+        g_free(*text);
+        *text = longer;
+    }
+    return outcome;
+}
+
+/* ---- The end of a run ---- */
+
+static void save_result(const char *path, json_object *report)
+{
+    if (path && json_object_to_file_ext(path, report, JSON_C_TO_STRING_PRETTY) < 0) {
+        fprintf(stderr, "rondo-sim: cannot write %s\n", path);
+    }
+}
+
+/* What kept the trace from being followed, or NULL. */
+static char *stale_words(Session *s)
+{
+    unsigned index;
+    const Deviation *d = s->follower ? follower_unmet(s->follower, &index) : NULL;
+    g_autofree char *line = d ? deviation_format(d) : NULL;
+
+    if (!d) {
+        return NULL;
+    }
+    return g_strdup_printf("deviation %u %s: %s", index + 1,
+                           d->missed ? "came up but its thread could not run" : "never came up", line);
+}
+
+static void run_ended(Session *s, SimOutcome outcome, int status, const char *text)
+{
+    g_autofree char *said = g_strdup(text), *stale = stale_words(s);
+    json_object *report;
+
+    outcome = session_judge(s, outcome, &said);
+    report = report_build(outcome, status, said, !s->options.no_stacks);
+    if (stale) {
+        json_object_object_add(report, "stale", json_object_new_string(stale));
+    }
+    save_result(s->options.result, report);
+    if (outcome != SIM_EXIT && !s->options.quiet) {
+        report_print(report, true);
+    }
+    if (stale && !s->options.quiet) {
+        fprintf(stderr, "rondo-sim: the trace does not fit this build: %s\n", stale);
+    }
+    json_object_put(report);
+    if (s->log) {
+        fclose(s->log);
+    }
+    if (s->options.mode == MODE_RECORD) {
+        g_autoptr(GError) err = NULL;
+
+        if (!trace_save(s->trace, s->options.trace, &err)) {
+            fprintf(stderr, "rondo-sim: %s\n", err->message);
+            status = 2;
+        }
+    }
+    exit(outcome == SIM_EXIT ? status : 134);
+}
+
+G_NORETURN static void oracle_ended(void *opaque, SimOutcome outcome, int status, const char *text)
+{
+    session.run_ended(&session, outcome, status, text);
+    abort();
+}
+
+static void on_crash(int sig)
+{
+    g_autofree char *text = g_strdup_printf("signal %d (%s)", sig, strsignal(sig));
+
+    signal(sig, SIG_DFL);
+    sim_fail(SIM_CRASH, text);
+}
+
+static void catch_crashes(void)
+{
+    static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+    stack_t stack = { .ss_sp = g_malloc(1 << 20), .ss_size = 1 << 20 };
+    struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
+
+    sigaltstack(&stack, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(signals); i++) {
+        sigaction(signals[i], &action, NULL);
+    }
+}
+
+/* ---- Looking on ---- */
+
+/** replay_stop: where a debugger stops for --stop-at. The step is also in replay_step, for a watchpoint. */
+void replay_stop(void);
+volatile uint64_t replay_step;
+
+__attribute__((noinline)) void replay_stop(void)
+{
+    __asm__ volatile("");
+}
+
+static void event_explore(void *opaque, SchedThread *self)
+{
+    bool quiet = session.trace->unit || (sim_thread_op(self)->kind == SCHED_K_POLL_SLEEP && sim_thread_id(self) == 0);
+
+    if (quiet) {
+        sim_config()->oracle.event = NULL;
+        explorer_fork_here(session.explorer);
+    }
+}
+
+static void event_log(void *opaque, SchedThread *self)
+{
+    const SimOp *op = sim_thread_op(self);
+
+    replay_step = sim_steps();
+    if (session.log) {
+        fprintf(session.log, "%" G_GUINT64_FORMAT "\t%s\t%s\t%s\t%s\t%u\t%" G_GINT64_FORMAT "\t%lx\n", sim_steps(),
+                sched_thread_name(self), sim_kind_name(op->kind), op->type, op->object, op->occurrence, sim_now_ns(),
+                (unsigned long)op->site);
+    }
+    if ((gint64)sim_steps() == session.options.stop_at) {
+        replay_stop();
+    }
+}
+
+/* ---- Set-up ---- */
+
+SimConfig session_config(Session *s, SimOracle oracle)
+{
+    SimConfig config = { .oracle = oracle, .world = script_world(s->script) };
+
+    config.oracle.ended = oracle_ended;
+    if (s->options.mode != MODE_LIVE && s->options.mode != MODE_RECORD) {
+        session_limits(&config, 100000);
+    }
+    return config;
+}
+
+typedef struct MachineCall {
+    int argc;
+    char **argv;
+} MachineCall;
+
+static int machine_main(void *opaque)
+{
+    MachineCall *call = opaque;
+
+    return rondo_main(call->argc, call->argv);
+}
+
+static int run_machine(char **words)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    MachineCall call;
+
+    g_ptr_array_add(argv, (char *)"rondo");
+    for (int i = 0; words && words[i]; i++) {
+        g_ptr_array_add(argv, words[i]);
+    }
+    g_ptr_array_add(argv, NULL);
+    call = (MachineCall){ argv->len - 1, (char **)argv->pdata };
+    return sched_main(machine_main, &call);
+}
+
+static bool session_prepare(Session *s, GError **errp)
+{
+    Options *o = &s->options;
+
+    s->run_ended = run_ended;
+    if (o->mode == MODE_REPLAY || o->mode == MODE_EXPLORE) {
+        s->trace = trace_load(o->trace, errp);
+        if (!s->trace) {
+            return false;
+        }
+    } else {
+        s->trace = trace_new();
+        s->trace->scenario = g_strdup(o->scenario);
+        s->trace->machine = g_strdupv(o->machine);
+    }
+    s->script = script_new(s->trace, o->mode == MODE_RECORD || o->mode == MODE_LIVE);
+    if (o->log) {
+        s->log = fopen(o->log, "w");
+        if (!s->log) {
+            error_setg_errno(errp, errno, "cannot write %s", o->log);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int session_run(Session *s)
+{
+    Options *o = &s->options;
+    SimOracle oracle = { .opaque = NULL };
+    SimConfig config;
+
+    if (o->mode == MODE_REPLAY) {
+        s->follower = follower_new(s->trace->deviations);
+        oracle = follower_oracle(s->follower);
+    }
+    if (o->mode == MODE_EXPLORE) {
+        s->explorer = explorer_new(s);
+        oracle.event = event_explore;
+    } else if (s->log || o->stop_at) {
+        oracle.event = event_log;
+    }
+    config = session_config(s, oracle);
+    catch_crashes();
+    sim_configure(&config);
+    if (!s->trace->unit) {
+        return run_machine(s->trace->machine);
+    }
+    /* Only a child of the explorer comes back from a unit's run in order to do another. */
+    for (;;) {
+        int status = unit_run(s->trace->unit);
+
+        if (!s->explorer) {
+            return status;
+        }
+        explorer_again(s->explorer);
+    }
+}
+
+static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
+{
+    char *record = NULL, *replay = NULL, *explore = NULL;
+    const GOptionEntry entries[] = {
+        { "record", 0, 0, G_OPTION_ARG_FILENAME, &record, "Log what real clients send into TRACE", "TRACE" },
+        { "replay", 0, 0, G_OPTION_ARG_FILENAME, &replay, "Follow TRACE; no client is needed", "TRACE" },
+        { "explore", 0, 0, G_OPTION_ARG_FILENAME, &explore, "Search schedules of TRACE's machine and script", "TRACE" },
+        { "scenario", 0, 0, G_OPTION_ARG_STRING, &o->scenario, "Name to write into the recorded trace", "NAME" },
+        { "result", 0, 0, G_OPTION_ARG_FILENAME, &o->result, "Write outcome, waits and stacks as JSON", "FILE" },
+        { "log", 0, 0, G_OPTION_ARG_FILENAME, &o->log, "Write every event, one line each", "FILE" },
+        { "stop-at", 0, 0, G_OPTION_ARG_INT64, &o->stop_at, "Call replay_stop() at this step, for a debugger", "STEP" },
+        { "strategy", 0, 0, G_OPTION_ARG_STRING, &o->strategy, "random, pct (default) or pos", "NAME" },
+        { "seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "First seed (default 1)", "N" },
+        { "runs", 0, 0, G_OPTION_ARG_INT64, &o->runs, "Stop after so many schedules", "N" },
+        { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o->seconds, "Stop after so much time", "S" },
+        { "depth", 0, 0, G_OPTION_ARG_INT, &o->depth, "PCT depth (default: 1, 2, 3 in turn)", "D" },
+        { "job", 0, 0, G_OPTION_ARG_INT, &o->job, "This explorer's number, from 0", "N" },
+        { "jobs", 0, 0, G_OPTION_ARG_INT, &o->jobs, "Explorers that share the seeds", "N" },
+        { "replays", 0, 0, G_OPTION_ARG_INT64, &o->replays_max, "Most replays to minimise one failure", "N" },
+        { "out", 0, 0, G_OPTION_ARG_FILENAME, &o->out, "Where failures' traces go (default .)", "DIR" },
+        { "keep-going", 0, 0, G_OPTION_ARG_NONE, &o->keep_going, "Do not stop at the first failure", NULL },
+        { "quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "Print no report", NULL },
+        { "no-stacks", 0, 0, G_OPTION_ARG_NONE, &o->no_stacks, "Report without symbolised stacks (faster)", NULL },
+        { NULL },
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new("-- RONDO OPTIONS");
+    bool ok;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_set_summary(context, "rondo on the simulated engine: one OS thread, every interleaving repeatable.");
+    ok = g_option_context_parse(context, argc, argv, errp);
+    o->mode = explore ? MODE_EXPLORE : replay ? MODE_REPLAY : record ? MODE_RECORD : MODE_LIVE;
+    o->trace = explore ? explore : replay ? replay : record;
+    if (ok && !!explore + !!replay + !!record > 1) {
+        error_setg(errp, "only one of --record, --replay and --explore can be given");
+        return false;
+    }
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    Options *o = &session.options;
+    g_autoptr(GError) err = NULL;
+    int split = 1;
+
+    /* Options of ours end at "--"; without it, everything is rondo's. */
+    while (split < argc && strcmp(argv[split], "--") != 0) {
+        split++;
+    }
+    *o = (Options){ .seed = 1, .jobs = 1, .replays_max = 1000, .strategy = g_strdup("pct"), .out = g_strdup(".") };
+    if (split < argc || (argc > 1 && g_str_has_prefix(argv[1], "--") && strcmp(argv[1], "--version") != 0)) {
+        int ours = split;
+        char **words = argv;
+
+        o->machine = g_strdupv(argv + MIN(split + 1, argc));
+        if (!parse_options(o, &ours, &words, &err)) {
+            fprintf(stderr, "rondo-sim: %s (see --help)\n", err->message);
+            return 2;
+        }
+        if (ours > 1) {
+            fprintf(stderr, "rondo-sim: unexpected '%s' before '--' (see --help)\n", words[1]);
+            return 2;
+        }
+    } else {
+        o->machine = g_strdupv(argv + 1);
+    }
+    if (!session_prepare(&session, &err)) {
+        fprintf(stderr, "rondo-sim: %s\n", err->message);
+        return 2;
+    }
+    return session_run(&session);
+}
