@@ -71,7 +71,8 @@ static json_object *without_engine(json_object *frames)
     for (size_t i = 0; i < n; i++) {
         if (g_str_has_prefix(frame_function(frames, i), "base_")) {
             start = i + 1;
-        } else if (g_str_has_prefix(frame_function(frames, i), "sched_") && i + 2 < n && !start) {
+        } else if (g_str_has_prefix(frame_function(frames, i), "sched_") && !start && i + 2 < n &&
+                   !g_str_has_prefix(frame_function(frames, i), "sched_context_")) {
             start = i;
         }
     }
