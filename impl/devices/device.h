@@ -95,7 +95,6 @@ struct DeviceClass {
     /* The device whose properties are also ours (the virtio device behind its PCI proxy). */
     DeviceState *(*prop_target)(DeviceState *dev);
     const VMStateDescription *vmsd;     /* registered while realized */
-    int vmsd_alias_version;
     const void *class_data;     /* per bus type: PCIDeviceClass, VirtioDeviceClass, SCSIDeviceClass */
 };
 
@@ -111,11 +110,11 @@ struct DeviceState {
 
 struct BusClass {
     const char *type;
-    /* Text that names @dev on this bus in paths, e.g. "0000:00:04.0". Caller frees. NULL: the class name. */
+    /* The whole address of @dev, which is also its name in streams, e.g. "0000:00:04.0". Caller frees. */
     char *(*get_dev_path)(DeviceState *dev);
     /* Called after the children have been reset, before the device that owns the bus. */
     void (*reset)(BusState *bus);
-    /* May @dev be plugged here? Called at realize. */
+    /* Give @dev its address, or refuse it. Called at realize, before the device's own. */
     bool (*check_address)(BusState *bus, DeviceState *dev, GError **errp);
     unsigned max_dev;           /* 0: no limit */
 };
@@ -137,7 +136,7 @@ BusState *sysbus_get_default(void);
 
 /* ---- Classes ---- */
 
-/** All classes, ended by NULL, sorted by name. */
+/** All classes, ended by NULL. */
 extern const DeviceClass *const device_class_table[];
 const DeviceClass *device_class_by_name(const char *name);
 
@@ -184,7 +183,7 @@ const char *device_prop_type_name(PropertyType type);
 
 /**
  * qdev_device_add: make, set up, plug and realize a device from parsed options.
- * @opts: GString-free list of "key", "value" pairs (char *), without the driver. @driver: the class name.
+ * @opts: "key", "value" pairs (char *), without the driver. @driver: the class name.
  * "id" and "bus" are keys too. Returns the device (owned by the tree) or NULL.
  */
 G_GNUC_WARN_UNUSED_RESULT

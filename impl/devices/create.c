@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices the user asks for: from a driver name and options to a realized device, and away again.
+ */
+#include "devices/device.h"
+
+#include <string.h>
+
+static bool qdev_id_is_wellformed(const char *id)
+{
+    if (!g_ascii_isalpha(*id)) {
+        return false;
+    }
+    for (; *id; id++) {
+        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static BusState *qdev_choose_bus(const DeviceClass *dc, const char *name, GError **errp)
+{
+    BusState *bus = bus_find(name, dc->bus_type);
+
+    if (!bus && name) {
+        error_setg(errp, "Bus '%s' not found", name);
+        return NULL;
+    }
+    if (!bus) {
+        error_setg(errp, "No '%s' bus found for device '%s'", dc->bus_type, dc->name);
+        return NULL;
+    }
+    if (strcmp(bus->klass->type, dc->bus_type) != 0) {
+        error_setg(errp, "Device '%s' can't go on %s bus", dc->name, bus->klass->type);
+        return NULL;
+    }
+    if (bus->klass->max_dev && bus->children->len >= bus->klass->max_dev) {
+        error_setg(errp, "Bus '%s' is full", bus->name);
+        return NULL;
+    }
+    return bus;
+}
+
+static bool qdev_set_options(DeviceState *dev, const GPtrArray *opts, GError **errp)
+{
+    for (unsigned i = 0; i + 1 < opts->len; i += 2) {
+        const char *key = g_ptr_array_index(opts, i);
+        const char *value = g_ptr_array_index(opts, i + 1);
+
+        if (strcmp(key, "id") == 0 || strcmp(key, "bus") == 0) {
+            continue;
+        }
+        if (!device_set_prop(dev, key, value, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+DeviceState *qdev_device_add(const char *driver, const GPtrArray *opts, GError **errp)
+{
+    const DeviceClass *dc = device_class_by_name(driver);
+    const char *id = NULL;
+    const char *bus_name = NULL;
+    BusState *bus;
+    DeviceState *dev;
+
+    if (!dc) {
+        error_setg(errp, "'%s' is not a valid device model name", driver);
+        return NULL;
+    }
+    if (!dc->user_creatable) {
+        error_setg(errp, "Parameter 'driver' expects a pluggable device type");
+        return NULL;
+    }
+    for (unsigned i = 0; i + 1 < opts->len; i += 2) {
+        const char *key = g_ptr_array_index(opts, i);
+
+        if (strcmp(key, "id") == 0) {
+            id = g_ptr_array_index(opts, i + 1);
+        } else if (strcmp(key, "bus") == 0) {
+            bus_name = g_ptr_array_index(opts, i + 1);
+        }
+    }
+    if (id && !qdev_id_is_wellformed(id)) {
+        error_setg(errp, "Parameter 'id' expects an identifier");
+        return NULL;
+    }
+    if (id && device_find_by_id(id)) {
+        error_setg(errp, "Duplicate device ID '%s'", id);
+        return NULL;
+    }
+    bus = qdev_choose_bus(dc, bus_name, errp);
+    if (!bus) {
+        return NULL;
+    }
+    dev = device_new(dc);
+    dev->id = g_strdup(id);
+    if (!qdev_set_options(dev, opts, errp) || !device_realize(dev, bus, errp)) {
+        device_free(dev);
+        return NULL;
+    }
+    return dev;
+}
+
+bool qdev_unplug(const char *id, GError **errp)
+{
+    DeviceState *dev = device_find_by_id(id);
+
+    if (!dev) {
+        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found", id);
+        return false;
+    }
+    if (!dev->klass->user_creatable) {
+        error_setg(errp, "Device '%s' does not support hotplugging", id);
+        return false;
+    }
+    device_free(dev);
+    return true;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The i440FX host bridge and the PIIX3 ISA bridge: the root of a PC's PCI bus, its interrupt routing, its reset.
+ */
+#ifndef DEVICES_PIIX_PIIX_H
+#define DEVICES_PIIX_PIIX_H
+
+#include "devices/isa/isa.h"
+#include "devices/pci/pci.h"
+
+/** i440fx_pci_bus: the bus of a realized i440FX-pcihost. */
+PCIBus *i440fx_pci_bus(DeviceState *host);
+/** piix3_isa_bus: the bus of a realized PIIX3. */
+ISABus *piix3_isa_bus(DeviceState *piix3);
+/** piix3_connect_pic: the sixteen interrupt inputs PCI interrupts are routed to. Borrowed. */
+void piix3_connect_pic(DeviceState *piix3, qemu_irq *pic);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of device classes. See table.h.
+ */
+#include "devices/table.h"
+
+const DeviceClass *const device_class_table[] = {
+    &cfi_pflash01_class,
+    &i440fx_class,
+    &i440fx_pcihost_class,
+    &piix3_class,
+    &i8042_class,
+    &isa_debug_exit_class,
+    &isa_debugcon_class,
+    &i8259_class,
+    &isa_pit_class,
+    &isa_serial_class,
+    &mc146818_class,
+    &port92_class,
+    &scsi_hd_class,
+    &virtio_blk_class,
+    &virtio_blk_pci_class,
+    &virtio_scsi_class,
+    &virtio_scsi_pci_class,
+    NULL,
+};
