@@ -38,6 +38,11 @@ void *machine_state(MachineModule key)
     return machine_current()->state[key];
 }
 
+void *machine_state_of(const Machine *m, MachineModule key)
+{
+    return m->state[key];
+}
+
 void machine_set_state(MachineModule key, void *state)
 {
     machine_current()->state[key] = state;

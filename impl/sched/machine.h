@@ -48,6 +48,8 @@ static inline void machine_set_current(Machine *m)
 
 /** machine_state: what module @key keeps in the current machine; NULL before machine_set_state. */
 void *machine_state(MachineModule key);
+/** machine_state_of: the same of machine @m, for reports. */
+void *machine_state_of(const Machine *m, MachineModule key);
 void machine_set_state(MachineModule key, void *state);
 
 #endif
