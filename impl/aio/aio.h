@@ -110,8 +110,6 @@ void aio_bh_schedule_oneshot_full(AioContext *ctx, QEMUBHFunc *cb, void *opaque,
 
 /** qemu_bh_schedule: any thread. Scheduling twice before it has run runs it once. */
 void qemu_bh_schedule(QEMUBH *bh);
-/** qemu_bh_schedule_idle: run when @bh's context wakes up for something else, or after 10 ms. Home thread. */
-void qemu_bh_schedule_idle(QEMUBH *bh);
 /** qemu_bh_cancel: take back qemu_bh_schedule(). Does not wait for a callback that is already running. */
 void qemu_bh_cancel(QEMUBH *bh);
 /** qemu_bh_delete: @bh will not run again and frees itself. Home thread. NULL is not allowed. */
