@@ -286,7 +286,9 @@ int sched_file_read_all(const char *path, size_t max, char **ret_buf, size_t *re
         return fd;
     }
     buf = g_malloc(room + 1);
-    /* One byte more than allowed, to tell a file of exactly @max from a larger one. The length may be unknown (pipe). */
+    /*
+     * One byte more than allowed, to tell a file of exactly @max from a larger one. The length may be unknown (pipe).
+     */
     while ((n = os_read(fd, buf + len, MIN(room, limit) - len)) > 0) {
         len += n;
         if (len > max) {

@@ -4,7 +4,8 @@
  *
  * In engine_os a descriptor is the kernel's. In engine_sim it is a number of ours (>= 65536) for a modelled object:
  *   notifier   a counter;
- *   file       reads from the real image, writes into an overlay that knows what was flushed; the image stays as it was;
+ *   file       reads from the real image, writes into an overlay that knows what was flushed; the image stays as
+ *   it was;
  *   stream     a named channel to the outside: bytes in come from the client's script (or, while recording, from the
  *              real peer), bytes out are kept in the event digest and, while recording, also sent.
  *
@@ -73,7 +74,10 @@ int sched_file_flush(int fd) G_GNUC_WARN_UNUSED_RESULT;
 int sched_file_truncate(int fd, uint64_t length) G_GNUC_WARN_UNUSED_RESULT;
 /** sched_file_preallocate: @full: allocate blocks (posix_fallocate), else only grow. */
 int sched_file_preallocate(int fd, uint64_t offset, uint64_t len) G_GNUC_WARN_UNUSED_RESULT;
-/** sched_file_zero: range reads as zeroes afterwards; @may_unmap: storage may be given back. -ENOTSUP if the file system cannot. */
+/**
+ * sched_file_zero: range reads as zeroes afterwards; @may_unmap: storage may be given back. -ENOTSUP if the file
+ * system cannot.
+ */
 int sched_file_zero(int fd, uint64_t offset, uint64_t len, bool may_unmap) G_GNUC_WARN_UNUSED_RESULT;
 int sched_file_discard(int fd, uint64_t offset, uint64_t len) G_GNUC_WARN_UNUSED_RESULT;
 /** sched_file_extent: is @offset data (1) or hole (0), and for how many bytes (@ret_len, >= 1)? -ENXIO past the end. */
@@ -97,7 +101,10 @@ int sched_file_read_all(const char *path, size_t max, char **ret_buf, size_t *re
  * connection is "@name#k". A unix path that exists as a socket is replaced.
  */
 int sched_stream_listen(const char *name, const char *addr) G_GNUC_WARN_UNUSED_RESULT;
-/** sched_stream_bound_address: the address in "tcp:HOST:PORT" form with the real port. Caller g_free()s; NULL if not bound. */
+/**
+ * sched_stream_bound_address: the address in "tcp:HOST:PORT" form with the real port. Caller g_free()s; NULL if not
+ * bound.
+ */
 char *sched_stream_bound_address(int fd);
 /** sched_stream_accept: -EAGAIN if nobody is waiting. The new descriptor is non-blocking. */
 int sched_stream_accept(int listener) G_GNUC_WARN_UNUSED_RESULT;
@@ -107,7 +114,10 @@ int sched_stream_connect(const char *name, const char *addr) G_GNUC_WARN_UNUSED_
 int sched_stream_adopt(const char *name, int os_fd) G_GNUC_WARN_UNUSED_RESULT;
 /** sched_stream_spawn: run @argv; @writable: our end is its stdin, else its stdout. */
 int sched_stream_spawn(const char *name, const char *const *argv, bool writable) G_GNUC_WARN_UNUSED_RESULT;
-/** sched_stream_wait_child: close a spawned stream and wait; returns its exit status (0..255, 128+signal) or -errno. Blocks. */
+/**
+ * sched_stream_wait_child: close a spawned stream and wait; returns its exit status (0..255, 128+signal) or -errno.
+ * Blocks.
+ */
 int sched_stream_wait_child(int fd);
 /** sched_stream_stdio: both standard descriptors as one stream, raw terminal mode when it is a terminal and @raw. */
 int sched_stream_stdio(bool raw) G_GNUC_WARN_UNUSED_RESULT;
@@ -118,7 +128,8 @@ ssize_t sched_stream_write(int fd, const void *buf, size_t len) G_GNUC_WARN_UNUS
 ssize_t sched_stream_writev(int fd, const struct iovec *iov, int niov) G_GNUC_WARN_UNUSED_RESULT;
 /**
  * sched_stream_read_fds: read that also takes descriptors passed with SCM_RIGHTS.
- * @os_fds: room for *@nfds; on return *@nfds are filled, owned by the caller (kernel descriptors; close with sched_close_os).
+ * @os_fds: room for *@nfds; on return *@nfds are filled, owned by the caller (kernel descriptors; close with
+ * sched_close_os).
  */
 ssize_t sched_stream_read_fds(int fd, void *buf, size_t len, int *os_fds, unsigned *nfds) G_GNUC_WARN_UNUSED_RESULT;
 int sched_stream_shutdown(int fd) G_GNUC_WARN_UNUSED_RESULT;
@@ -130,12 +141,18 @@ int sched_dup(int fd) G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- Process ---- */
 
-/** sched_exit: end the process now with @status (0..255), flushing nothing of ours. The simulator reports the end of the run. */
+/**
+ * sched_exit: end the process now with @status (0..255), flushing nothing of ours. The simulator reports the end of
+ * the run.
+ */
 G_NORETURN void sched_exit(int status);
 /** sched_guest_ram_alloc: @size bytes of zeroed memory, page aligned. NULL when there is not enough. */
 void *sched_guest_ram_alloc(size_t size);
 void sched_guest_ram_free(void *ram, size_t size);
-/** sched_on_signal: from now on SIGTERM/SIGINT/SIGHUP write to @n instead of killing the process. engine_os only; else nothing. */
+/**
+ * sched_on_signal: from now on SIGTERM/SIGINT/SIGHUP write to @n instead of killing the process. engine_os only; else
+ * nothing.
+ */
 void sched_on_signal(SchedNotifier *n);
 int sched_getpid(void);
 

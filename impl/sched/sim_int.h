@@ -104,7 +104,10 @@ void sim_file_close(SimFd *d);
 void sim_files_free(void);
 void sim_channel_close(struct SimChannel *c);
 unsigned sim_channel_revents(struct SimChannel *c, unsigned events);
-/** sim_stream_live_wait: live world: take what real peers sent, waiting at most @timeout_ns of real time. True if anything came. */
+/**
+ * sim_stream_live_wait: live world: take what real peers sent, waiting at most @timeout_ns of real time. True if
+ * anything came.
+ */
 bool sim_stream_live_wait(int64_t timeout_ns);
 void sim_streams_free(void);
 

@@ -9,7 +9,9 @@
  */
     .text
 
-/* SchedContext *sched_switch_asm(void **save_sp, void *load_sp, SchedContext *from): returns `from` on the other side. */
+/*
+ * SchedContext *sched_switch_asm(void **save_sp, void *load_sp, SchedContext *from): returns `from` on the other side.
+ */
     .globl  sched_switch_asm
     .hidden sched_switch_asm
     .type   sched_switch_asm, @function
