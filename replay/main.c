@@ -136,11 +136,23 @@ static void catch_crashes(void)
 
 /** replay_stop: where a debugger stops for --stop-at. The step is also in replay_step, for a watchpoint. */
 void replay_stop(void);
+/** replay_where: for a debugger to call: what every thread is about to do, and what the running one just did. */
+void replay_where(void);
 volatile uint64_t replay_step;
 
 __attribute__((noinline)) void replay_stop(void)
 {
     __asm__ volatile("");
+}
+
+void replay_where(void)
+{
+    for (SchedThread *t = sim_thread_next(NULL); t; t = sim_thread_next(t)) {
+        const SimOp *op = sim_thread_op(t);
+
+        fprintf(stderr, "%s %s: %s %s %s\n", t == sim_running() ? "*" : " ", sched_thread_name(t),
+                sim_kind_name(op->kind), op->type, op->object);
+    }
 }
 
 static void event_explore(void *opaque, SchedThread *self)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Replaying under a debugger: gdb with checkpoints anywhere, rr where the processor's counters are to be had."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import sim
+from .bugs import SOURCE, Problem
+
+
+def _command(bug, fixed):
+    return [str(sim.program("rondo-sim" if fixed else bug.mutant)), "--replay", str(bug.trace)]
+
+
+def gdb(bug, step, fixed):
+    """Stop at a step; rondo-goto and rondo-back move in both directions by forked checkpoints."""
+    if not shutil.which("gdb"):
+        raise Problem("gdb is not installed; run: apt-get install gdb")
+    with sim.scratch(bug.scenario) as folder:
+        script = SOURCE / "replay/lib/gdb_rondo.py"
+        env = dict(os.environ, RONDO_STEP=str(step))
+        cmd = ["gdb", "-q", "-x", str(script), "--args", *_command(bug, fixed), "--stop-at", "1", "--"]
+        return subprocess.run(cmd, cwd=folder, env=env).returncode
+
+
+def rr_refusal():
+    """Why rr cannot record here, in its own words; None if it can."""
+    if not shutil.which("rr"):
+        return "rr is not installed (apt-get install rr)"
+    run = subprocess.run(["rr", "record", "-o", "/dev/null/none", "true"], capture_output=True, text=True)
+    for line in (run.stderr + run.stdout).splitlines():
+        if "perf" in line and ("Unable" in line or "Permission" in line or "counter" in line):
+            return line.strip().split("] ")[-1]
+    return None
+
+
+def rr(bug, fixed):
+    why = rr_refusal()
+    if why:
+        raise Problem(f"rr cannot record here: {why} Use instead: replay/replay --gdb {bug.id} --at STEP "
+                      "(goes backwards too)")
+    with sim.scratch(bug.scenario) as folder:
+        recording = Path(folder) / "rr"
+        subprocess.run(["rr", "record", "-o", str(recording), *_command(bug, fixed), "--stop-at", "1", "--"], cwd=folder)
+        script = SOURCE / "replay/lib/gdb_rondo.py"
+        return subprocess.run(["rr", "replay", "-x", str(script), str(recording)], cwd=folder).returncode
