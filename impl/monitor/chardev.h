@@ -36,6 +36,8 @@ typedef void IOEventHandler(void *opaque, QEMUChrEvent event);
 /** FEWatchFunc: writable again. Return G_SOURCE_REMOVE or G_SOURCE_CONTINUE. */
 typedef gboolean FEWatchFunc(void *do_not_use, GIOCondition condition, void *opaque);
 
+#define CHR_PENDING_MAX (64u << 20)     /* bytes kept for a peer that does not read */
+
 /* Embedded by the front end. Zero-initialised means: not connected, all output is dropped. */
 struct CharBackend {
     Chardev *chr;
@@ -68,7 +70,10 @@ void qemu_chr_fe_accept_input(CharBackend *b);
  * Bytes to a peer that is not connected are dropped and count as taken.
  */
 int qemu_chr_fe_write(CharBackend *b, const uint8_t *buf, int len);
-/** qemu_chr_fe_write_all: like write, but keeps what does not fit and sends it later. Returns len or -errno. */
+/**
+ * qemu_chr_fe_write_all: like write, but keeps what does not fit and sends it later. Returns len.
+ * -ENOBUFS: the peer has not read CHR_PENDING_MAX bytes; nothing was taken.
+ */
 int qemu_chr_fe_write_all(CharBackend *b, const uint8_t *buf, int len);
 int qemu_chr_fe_printf(CharBackend *b, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /** qemu_chr_fe_add_watch: call @func once writable (G_IO_OUT) or hung up (G_IO_HUP). One per front end. Returns 0 if none is possible. */
@@ -79,6 +84,8 @@ bool qemu_chr_fe_backend_connected(CharBackend *b);
 bool qemu_chr_fe_backend_open(CharBackend *b);
 /** qemu_chr_fe_get_msgfd: take the oldest descriptor passed by the peer, or -1. Kernel descriptor, caller closes (sched_close_os). */
 int qemu_chr_fe_get_msgfd(CharBackend *b);
+/** qemu_chr_fe_pending: bytes that write_all took and the peer has not. */
+size_t qemu_chr_fe_pending(CharBackend *b);
 /** qemu_chr_fe_disconnect: drop the connection; a server goes back to listening. */
 void qemu_chr_fe_disconnect(CharBackend *b);
 Chardev *qemu_chr_fe_get_driver(CharBackend *b);
@@ -90,7 +97,7 @@ void chardev_init(void);
 void chardev_cleanup(void);
 
 /**
- * qemu_chr_new: from the short form of -serial and -monitor: "null", "stdio", "mon:stdio", "file:PATH", "pipe:PATH",
+ * qemu_chr_new: from the short form of -serial and -monitor: "null", "stdio", "mon:stdio", "file:PATH",
  * "unix:PATH,server=on,wait=off", "tcp:HOST:PORT,...", "ringbuf[:SIZE]", "chardev:ID", "fd:N".
  * @channel: name of the stream in scripts; NULL: @label. "mon:" also creates a human monitor on the mux.
  * Returns the chardev (owned by the machine) or NULL with @errp. Blocks when waiting for a client (wait=on).
@@ -104,6 +111,16 @@ Chardev *qemu_chr_find(const char *label);
 /** qemu_chr_delete: close and free; its front end becomes disconnected. */
 void qemu_chr_delete(Chardev *chr);
 const char *qemu_chr_label(const Chardev *chr);
+/** qemu_chr_next: all chardevs in order of creation; start with NULL. */
+Chardev *qemu_chr_next(Chardev *chr);
+/** qemu_chr_filename: what query-chardev shows, e.g. "unix:/run/x,server=on". Caller g_free()s. */
+char *qemu_chr_filename(Chardev *chr);
+bool qemu_chr_frontend_open(Chardev *chr);
+/** qemu_chr_new_mux: a mux over @chr with the label @label; @chr is then named "<label>-base". */
+Chardev *qemu_chr_new_mux(const char *label, Chardev *chr, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
+/** qemu_chr_ringbuf_read / _write: for the commands on a "ringbuf". Fail for another kind. Caller g_free()s. */
+char *qemu_chr_ringbuf_read(Chardev *chr, size_t max, size_t *ret_len, GError **errp);
+bool qemu_chr_ringbuf_write(Chardev *chr, const uint8_t *buf, size_t len, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 
 /** qemu_chr_cmdline_serial: the @index-th -serial. *@ret_chr is NULL for "none". */
 bool qemu_chr_cmdline_serial(unsigned index, const char *optarg, Chardev **ret_chr, GError **errp)
