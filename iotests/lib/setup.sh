@@ -90,6 +90,10 @@ build() {
             || { cat "$log" >&2; fail "meson configure failed (above)"; }
     fi
     printf '%s' "${options[*]}" >"$dir/.setup.options"
+    if ninja -C "$dir" -n "${targets[@]}" 2>/dev/null | grep -q 'no work to do'; then
+        exec 9>&-
+        return
+    fi
     if [[ -t 2 ]]; then
         ninja -C "$dir" "${targets[@]}" >&2 || fail "the build failed (above)"
     else
