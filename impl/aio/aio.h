@@ -125,9 +125,15 @@ void qemu_bh_delete(QEMUBH *bh);
  */
 void aio_set_fd_handler_full(AioContext *ctx, int fd, IOHandler *io_read, IOHandler *io_write, AioPollFn *io_poll,
                              IOHandler *io_poll_ready, void *opaque, const char *name);
-#define aio_set_fd_handler(ctx, fd, io_read, io_write, io_poll, io_poll_ready, opaque)                          \
-    aio_set_fd_handler_full((ctx), (fd), (io_read), (io_write), (io_poll), (io_poll_ready), (opaque),           \
-                            (io_read) ? #io_read : #io_write)
+#define aio_set_fd_handler(ctx, fd, io_read, io_write, io_poll, io_poll_ready, opaque)          \
+    aio_set_fd_handler_full((ctx), (fd), (io_read), (io_write), (io_poll), (io_poll_ready),     \
+                            (opaque), aio_handler_name(#io_read, #io_write))
+
+/** aio_handler_name: the callback that is there, as spelled by the caller; NULL may be expanded. */
+static inline const char *aio_handler_name(const char *read_name, const char *write_name)
+{
+    return read_name[0] == '(' || read_name[0] == 'N' ? write_name : read_name;
+}
 
 /** aio_set_event_notifier: call @io_read(@notifier) when it is set; NULL: stop. The handler must clear it. */
 void aio_set_event_notifier(AioContext *ctx, EventNotifier *notifier, EventNotifierHandler *io_read,
