@@ -50,7 +50,8 @@ typedef struct MigrationIncomingState MigrationIncomingState;
 
 /**
  * migration_object_init: state of all of migration/ in the current machine; before devices are made.
- * @autostart: the VM runs as soon as it can (no -S). Registers the RAM and global state sections.
+ * @autostart: the VM runs as soon as it can (no -S). Registers the RAM and global state sections. Includes
+ * savevm_async_init(); its counterpart savevm_async_cleanup() comes before migration_shutdown().
  */
 void migration_object_init(bool autostart);
 /** migration_shutdown: cancel and wait for the sender. Polls. Sections stay registered. */

@@ -45,7 +45,7 @@ typedef struct QEMUFileOps {
 QEMUFile *qemu_file_new_output(const QEMUFileOps *ops, void *opaque);
 QEMUFile *qemu_file_new_input(const QEMUFileOps *ops, void *opaque);
 
-/** qemu_file_set_buffer_size: @size >= 1 bytes. Only before the first byte. */
+/** qemu_file_set_buffer_size: @size >= 1 bytes (input: 512 or more is used). Only before the first byte. */
 void qemu_file_set_buffer_size(QEMUFile *f, size_t size);
 
 /**
@@ -96,9 +96,9 @@ static inline void qemu_put_ubyte(QEMUFile *f, unsigned v)
 
 /** qemu_get_buffer: returns @size, or less at the end or after an error (the rest of @buf is zeroed). */
 size_t qemu_get_buffer(QEMUFile *f, uint8_t *buf, size_t size);
-/** qemu_peek_byte: the byte @offset places ahead, 0 if there is none; @offset < buffer size. Not consumed. */
+/** qemu_peek_byte: the byte @offset places ahead, 0 if there is none; @offset < 512. Not consumed. */
 int qemu_peek_byte(QEMUFile *f, int offset);
-/** qemu_peek_buffer: copy up to @size bytes from @offset ahead without consuming. Returns how many there are. */
+/** qemu_peek_buffer: copy up to @size bytes from @offset ahead (@offset + @size <= 512) without consuming. Returns how many there are. */
 size_t qemu_peek_buffer(QEMUFile *f, uint8_t *buf, size_t size, size_t offset);
 void qemu_file_skip(QEMUFile *f, size_t size);
 int qemu_get_byte(QEMUFile *f);

@@ -129,7 +129,8 @@ extern const VMStateInfo vmstate_info_timer;
 
 /* ---- Type-checked offsets ---- */
 
-#define vmstate_type_check(t1, t2) ((t1 *)0 - (t2 *)0)
+/* 0, or a compile error if the types differ. */
+#define vmstate_type_check(t1, t2) (sizeof(char[__builtin_types_compatible_p(t1, t2) ? 1 : -1]) - 1)
 #define vmstate_member_(s, f) (((s *)0)->f)
 #define vmstate_array_len_(s, f) (sizeof(vmstate_member_(s, f)) / sizeof(vmstate_member_(s, f)[0]))
 #define vmstate_offset_value(s, f, type) \
