@@ -103,7 +103,7 @@ def test_coroutine_names():
         if path.suffix != ".h":
             continue
         source = code(path)
-        declaration = r"^(?!\s*#|\s*typedef)[ \t]*([\w ]+[ *])((?:bdrv|blk|qcow2|raw|job)_co_\w+)\("
+        declaration = r"^(?!typedef)([A-Za-z][\w ]*[ *])((?:bdrv|blk|qcow2|raw|job)_co_\w+)\("
         for m in re.finditer(declaration, source, re.M):
             if m.group(2) != "bdrv_co_enter" and not re.search(r"\bco(routine(_mixed)?_fn|_wrapper\w*)\b", m.group(1)):
                 problems.append(f"{at(path, m.start(2), source)}: {m.group(2)}")
