@@ -138,6 +138,13 @@ typedef struct TlbEntry {
 typedef struct CodeBlock CodeBlock;
 typedef struct CodeCache CodeCache;
 
+/* The block that starts at a linear address, as long as translations stand. */
+typedef struct JumpCacheEntry {
+    uint64_t lin;
+    CodeBlock *block;
+    uint8_t mmu_idx;
+} JumpCacheEntry;
+
 /* All state of one processor; handlers of the instruction files work on it. */
 struct X86CPU {
     uint64_t regs[R__COUNT];
@@ -163,9 +170,10 @@ struct X86CPU {
     uint32_t pending;                      /* CPU_INTERRUPT_*, atomic, any thread */
 
     TlbEntry tlb[2][TLB_SIZE];
-    CodeBlock *jump_cache[JUMP_CACHE_SIZE];
+    JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
     CodeCache *code;
     FlatView *view;                        /* of as, while executing */
+    uint32_t view_generation;
     AddressSpace *as;
     AddressSpace *io;
 
@@ -190,7 +198,6 @@ struct X86CPU {
     uint64_t phys_mask;                    /* physical address bits that exist, A20 included */
     unsigned index;
     CPUState *cpu_state;
-    bool has_pic_line;
 
     /* Fixed after creation. */
     int (*get_irq)(void *opaque);

@@ -143,6 +143,20 @@ int mmu_probe_write(X86CPU *cpu, uint64_t lin, unsigned size, unsigned seg);
 /** mmu_host: host address of [@lin, @lin + @size) if it is RAM within a page and allowed, else NULL. No faults. */
 uint8_t *mmu_host(X86CPU *cpu, uint64_t lin, unsigned size, bool write, TlbEntry **ret_entry);
 
+/** mmu_flush_page: invlpg. */
+void mmu_flush_page(X86CPU *cpu, uint64_t lin);
+/* A page of code: where its bytes are, and which RAM they are. */
+typedef struct FetchPage {
+    const uint8_t *host;     /* NULL: not RAM */
+    RAMBlock *rb;
+    uint64_t offset;         /* in rb */
+    uint64_t phys;
+} FetchPage;
+/** mmu_fetch_page: translate for execution. */
+int mmu_fetch_page(X86CPU *cpu, uint64_t lin, FetchPage *ret);
+/** cpu_load_pdptes: PAE without long mode. False: reserved bits are set, nothing was changed. */
+bool cpu_load_pdptes(X86CPU *cpu, uint64_t cr3);
+
 /** seg_check: the full segment check behind the fast one (legacy modes). */
 int seg_check(X86CPU *cpu, unsigned seg, uint64_t off, unsigned size, bool write);
 
@@ -243,6 +257,9 @@ static inline void set_rsp(X86CPU *cpu, uint64_t v)
     }
 }
 
+/** cpu_io_allowed: IOPL and the permission bitmap of the TSS; raises #GP(0). @size: bytes. */
+int cpu_io_allowed(X86CPU *cpu, uint32_t port, unsigned size);
+
 /* ---- Generic operands, for instructions where speed does not matter ---- */
 
 /** insn_load_rm: the r/m operand (memory, or the register rd). */
@@ -263,6 +280,17 @@ static inline int insn_store_rm(X86CPU *cpu, const Insn *in, unsigned size, uint
     reg_wr(cpu, in->rd, size, v);
     return RET_NEXT;
 }
+
+/* ---- Decoding (decode.c) ---- */
+
+typedef enum DecodeStatus { DECODE_OK, DECODE_MORE } DecodeStatus;
+
+/**
+ * insn_decode: one instruction. Pure; any bytes are fine (what is not an instruction becomes one that raises).
+ * @code_bits: 16, 32 or 64.  @avail: bytes at @bytes, at least 1.  @off: its offset in the block.
+ * Returns DECODE_MORE if it does not end within @avail bytes; never with @avail >= 15.
+ */
+DecodeStatus insn_decode(unsigned code_bits, const uint8_t *bytes, size_t avail, unsigned off, Insn *ret);
 
 /* ---- Mode and protection ---- */
 

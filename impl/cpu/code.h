@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The cache of decoded blocks. Internal to cpu/.
+ *
+ * A block is a run of instructions in one page of RAM, found by its place in RAM and the code size, so remapping
+ * a page costs nothing and two mappings share it. An instruction that crosses into the next page is a block of
+ * its own that depends on both pages. Code that is not in RAM is decoded each time into a scratch block.
+ */
+#ifndef CPU_CODE_H
+#define CPU_CODE_H
+
+#include "cpu/insn.h"
+
+enum { BLOCK_MAX_INSNS = 32 };
+
+/* What a block depends on: it is valid while the page's CODE bit is clear and its generation the same (I2 of cpu.h). */
+typedef struct CodePage {
+    const uint8_t *dirty;
+    const uint32_t *gen;
+    uint32_t seen;
+} CodePage;
+
+struct CodeBlock {
+    CodePage page;
+    CodePage page2;          /* dirty is NULL unless the block crosses */
+    uint64_t ram_addr;
+    uint64_t ram_addr2;
+    CodeBlock *next;         /* in the hash chain */
+    uint16_t bytes;
+    uint8_t n;
+    uint8_t code_bits;
+    Insn insns[];
+};
+
+CodeCache *code_cache_new(void);
+void code_cache_free(CodeCache *c);
+/** code_cache_flush: forget all blocks. No block may be executing. */
+void code_cache_flush(X86CPU *cpu);
+
+/** code_find: the block at rip, decoded if need be. NULL: an exception is raised. Borrowed until the next call. */
+CodeBlock *code_find_slow(X86CPU *cpu, uint64_t lin);
+
+static inline bool code_page_valid(const CodePage *p)
+{
+    return !(__atomic_load_n(p->dirty, __ATOMIC_ACQUIRE) & DIRTY_MEMORY_CODE_BIT) &&
+           __atomic_load_n(p->gen, __ATOMIC_RELAXED) == p->seen;
+}
+
+static inline bool code_block_valid(const CodeBlock *b)
+{
+    return code_page_valid(&b->page) && (!b->page2.dirty || code_page_valid(&b->page2));
+}
+
+static inline JumpCacheEntry *jump_slot(X86CPU *cpu, uint64_t lin)
+{
+    return &cpu->jump_cache[(lin ^ (lin >> 9)) & (JUMP_CACHE_SIZE - 1)];
+}
+
+static inline CodeBlock *code_find(X86CPU *cpu)
+{
+    uint64_t lin = (cpu->rip + cpu->seg_base[R_CS]) & cpu->lin_mask;
+    const JumpCacheEntry *j = jump_slot(cpu, lin);
+
+    if (G_LIKELY(j->block && j->lin == lin && j->mmu_idx == cpu->mmu_idx &&
+                 j->block->code_bits == cpu->code_bits && code_block_valid(j->block))) {
+        return j->block;
+    }
+    return code_find_slow(cpu, lin);
+}
+
+#endif

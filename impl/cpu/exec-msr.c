@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Model-specific registers, cpuid and the time stamp counter.
+ *
+ * cpuid claims only what is implemented. A register nobody knows raises #GP(0), except for a few that firmware
+ * writes without asking.
+ * Source: SDM volume 4; volume 2, CPUID; AMD APM volume 2, appendix A.
+ */
+#include "cpu/ops.h"
+
+enum {
+    MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_BIOS_SIGN_ID = 0x8b, MSR_MTRR_CAP = 0xfe, MSR_SYSENTER_CS = 0x174,
+    MSR_SYSENTER_ESP = 0x175, MSR_SYSENTER_EIP = 0x176, MSR_MISC_ENABLE = 0x1a0, MSR_MTRR_PHYS0 = 0x200,
+    MSR_MTRR_FIX64K = 0x250, MSR_MTRR_FIX16K_0 = 0x258, MSR_MTRR_FIX16K_1 = 0x259, MSR_MTRR_FIX4K_0 = 0x268,
+    MSR_PAT = 0x277, MSR_MTRR_DEF_TYPE = 0x2ff,
+};
+enum { MTRR_VAR_COUNT = 8 };
+#define MSR_EFER 0xc0000080u
+#define MSR_STAR 0xc0000081u
+#define MSR_LSTAR 0xc0000082u
+#define MSR_CSTAR 0xc0000083u
+#define MSR_FMASK 0xc0000084u
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_TSC_AUX 0xc0000103u
+
+static uint64_t read_tsc(X86CPU *cpu)
+{
+    return cpu->read_tsc(cpu->tsc_opaque) + (uint64_t)cpu->tsc_offset;
+}
+
+/* Registers that are nothing but storage. NULL: not one of them. */
+static uint64_t *plain_msr(X86CPU *cpu, uint32_t n)
+{
+    if (n >= MSR_MTRR_PHYS0 && n < MSR_MTRR_PHYS0 + 2 * MTRR_VAR_COUNT) {
+        return &cpu->mtrr_var[n - MSR_MTRR_PHYS0];
+    }
+    if (n >= MSR_MTRR_FIX4K_0 && n < MSR_MTRR_FIX4K_0 + 8) {
+        return &cpu->mtrr_fixed[3 + n - MSR_MTRR_FIX4K_0];
+    }
+    switch (n) {
+    case MSR_SYSENTER_CS:
+        return &cpu->sysenter_cs;
+    case MSR_SYSENTER_ESP:
+        return &cpu->sysenter_esp;
+    case MSR_SYSENTER_EIP:
+        return &cpu->sysenter_eip;
+    case MSR_MISC_ENABLE:
+        return &cpu->misc_enable;
+    case MSR_MTRR_DEF_TYPE:
+        return &cpu->mtrr_def_type;
+    case MSR_MTRR_FIX64K:
+        return &cpu->mtrr_fixed[0];
+    case MSR_MTRR_FIX16K_0:
+    case MSR_MTRR_FIX16K_1:
+        return &cpu->mtrr_fixed[1 + n - MSR_MTRR_FIX16K_0];
+    case MSR_STAR:
+        return &cpu->star;
+    case MSR_FMASK:
+        return &cpu->fmask;
+    case MSR_TSC_AUX:
+        return &cpu->tsc_aux;
+    default:
+        return NULL;
+    }
+}
+
+/* Registers that hold a canonical address. */
+static uint64_t *address_msr(X86CPU *cpu, uint32_t n)
+{
+    switch (n) {
+    case MSR_LSTAR:
+        return &cpu->lstar;
+    case MSR_CSTAR:
+        return &cpu->cstar;
+    case MSR_FS_BASE:
+        return &cpu->segs[R_FS].base;
+    case MSR_GS_BASE:
+        return &cpu->segs[R_GS].base;
+    case MSR_KERNEL_GS_BASE:
+        return &cpu->kernelgsbase;
+    default:
+        return NULL;
+    }
+}
+
+int op_rdmsr(X86CPU *cpu, const Insn *in)
+{
+    uint32_t n = (uint32_t)cpu->regs[R_ECX];
+    const uint64_t *plain = plain_msr(cpu, n);
+    uint64_t v;
+
+    if (cpu->cpl != 0) {
+        return cpu_gp0(cpu);
+    }
+    plain = plain ? plain : address_msr(cpu, n);
+    if (plain) {
+        v = *plain;
+    } else {
+        switch (n) {
+        case MSR_TSC:
+            v = read_tsc(cpu);
+            break;
+        case MSR_APIC_BASE:
+            v = cpu->apic_base;
+            break;
+        case MSR_BIOS_SIGN_ID:
+            v = UINT64_C(1) << 32;
+            break;
+        case MSR_MTRR_CAP:
+            v = MTRR_VAR_COUNT | 1u << 8 | 1u << 10;
+            break;
+        case MSR_PAT:
+            v = cpu->pat;
+            break;
+        case MSR_EFER:
+            v = cpu->efer;
+            break;
+        default:
+            return cpu_gp0(cpu);
+        }
+    }
+    cpu->regs[R_EAX] = (uint32_t)v;
+    cpu->regs[R_EDX] = v >> 32;
+    return RET_NEXT;
+}
+
+static int write_efer(X86CPU *cpu, uint64_t v)
+{
+    uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+
+    if (v & ~known || ((cpu->cr0 & CR0_PG) && ((v ^ cpu->efer) & EFER_LME))) {
+        return cpu_gp0(cpu);
+    }
+    cpu->efer = (v & ~(uint64_t)EFER_LMA) | (cpu->efer & EFER_LMA);
+    cpu_update_mode(cpu);
+    cpu_x86_tlb_flush(cpu);
+    return RET_LEAVE;
+}
+
+static bool pat_valid(uint64_t v)
+{
+    for (unsigned i = 0; i < 8; i++, v >>= 8) {
+        unsigned t = v & 0xff;
+
+        if (t > 7 || t == 2 || t == 3) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int op_wrmsr(X86CPU *cpu, const Insn *in)
+{
+    uint32_t n = (uint32_t)cpu->regs[R_ECX];
+    uint64_t v = cpu->regs[R_EDX] << 32 | (uint32_t)cpu->regs[R_EAX];
+    uint64_t *plain = plain_msr(cpu, n), *addr = address_msr(cpu, n);
+
+    if (cpu->cpl != 0) {
+        return cpu_gp0(cpu);
+    }
+    if (plain) {
+        *plain = v;
+        return RET_LEAVE;
+    }
+    if (addr) {
+        if (!is_canonical(v)) {
+            return cpu_gp0(cpu);
+        }
+        *addr = v;
+        cpu_update_mode(cpu);
+        return RET_LEAVE;
+    }
+    switch (n) {
+    case MSR_TSC:
+        cpu->tsc_offset += (int64_t)(v - read_tsc(cpu));
+        return RET_LEAVE;
+    case MSR_APIC_BASE:
+        cpu->apic_base = v;
+        return RET_LEAVE;
+    case MSR_BIOS_SIGN_ID:
+        return RET_LEAVE;
+    case MSR_PAT:
+        if (!pat_valid(v)) {
+            return cpu_gp0(cpu);
+        }
+        cpu->pat = v;
+        return RET_LEAVE;
+    case MSR_EFER:
+        return write_efer(cpu, v);
+    default:
+        return cpu_gp0(cpu);
+    }
+}
+
+/* aux 1: rdtscp. */
+int op_rdtsc(X86CPU *cpu, const Insn *in)
+{
+    uint64_t v;
+
+    if ((cpu->cr4 & CR4_TSD) && cpu->cpl != 0) {
+        return cpu_gp0(cpu);
+    }
+    v = read_tsc(cpu);
+    cpu->regs[R_EAX] = (uint32_t)v;
+    cpu->regs[R_EDX] = v >> 32;
+    if (in->aux) {
+        cpu->regs[R_ECX] = (uint32_t)cpu->tsc_aux;
+    }
+    return RET_LEAVE;
+}
+
+/* ---- cpuid ---- */
+
+typedef struct CpuidLeaf {
+    uint32_t leaf, eax, ebx, ecx, edx;
+} CpuidLeaf;
+
+enum {
+    F1_EDX = 1u << 2 /* DE */ | 1u << 3 /* PSE */ | 1u << 4 /* TSC */ | 1u << 5 /* MSR */ | 1u << 6 /* PAE */ |
+             1u << 8 /* CX8 */ | 1u << 11 /* SEP */ | 1u << 12 /* MTRR */ | 1u << 13 /* PGE */ |
+             1u << 15 /* CMOV */ | 1u << 16 /* PAT */ | 1u << 17 /* PSE36 */ | 1u << 19 /* CLFSH */,
+    F1_ECX = 1u << 13 /* CX16 */ | 1u << 22 /* MOVBE */ | 1u << 23 /* POPCNT */,
+    F7_EBX = 1u << 0 /* FSGSBASE */ | 1u << 3 /* BMI1 */ | 1u << 9 /* ERMS */,
+    F8_EDX = 1u << 11 /* SYSCALL */ | 1u << 20 /* NX */ | 1u << 26 /* 1G pages */ | 1u << 27 /* RDTSCP */ |
+             1u << 29 /* LM */,
+    F8_ECX = 1u << 0 /* LAHF */ | 1u << 5 /* lzcnt */,
+};
+
+static const CpuidLeaf cpuid_table[] = {
+    { 0x00000000, 7, 0x646e6f52, 0x6f526f64, 0x6e6f526f },   /* RondoRondoRo */
+    { 0x00000001, 0x00000663, 0x00000800, F1_ECX | 1u << 31, F1_EDX },
+    { 0x00000007, 0, F7_EBX, 0, 0 },
+    { 0x80000000, 0x80000008, 0, 0, 0 },
+    { 0x80000001, 0x00000663, 0, F8_ECX, F8_EDX },
+    { 0x80000002, 0x646e6f52, 0x6f73206f, 0x61777466, 0x63206572 },
+    { 0x80000003, 0x00007570, 0, 0, 0 },
+    { 0x80000007, 0, 0, 0, 1u << 8 /* invariant TSC */ },
+    { 0x80000008, 40 | 48 << 8, 0, 0, 0 },
+};
+
+int op_cpuid(X86CPU *cpu, const Insn *in)
+{
+    uint32_t leaf = (uint32_t)cpu->regs[R_EAX], sub = (uint32_t)cpu->regs[R_ECX];
+    CpuidLeaf c = { 0 };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cpuid_table); i++) {
+        if (cpuid_table[i].leaf == leaf && (leaf != 7 || sub == 0)) {
+            c = cpuid_table[i];
+        }
+    }
+    if (leaf == 1) {
+        c.ebx |= cpu->index << 24;
+    }
+    cpu->regs[R_EAX] = c.eax;
+    cpu->regs[R_EBX] = c.ebx;
+    cpu->regs[R_ECX] = c.ecx;
+    cpu->regs[R_EDX] = c.edx;
+    return RET_LEAVE;
+}
