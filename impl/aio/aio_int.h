@@ -178,6 +178,12 @@ void aio_co_schedule_bh(void *opaque);
 
 /* ---- Thread pool ---- */
 
+/**
+ * aio_context_stop_pool: join @ctx's workers. Before the owner drops its reference: a worker holds
+ * one while it queues a completion, and could otherwise find itself freeing its own pool.
+ */
+void aio_context_stop_pool(AioContext *ctx);
+
 ThreadPoolAio *thread_pool_new_aio(AioContext *ctx);
 /** thread_pool_free_aio: all requests have completed (asserted). Joins the workers. */
 void thread_pool_free_aio(ThreadPoolAio *pool);

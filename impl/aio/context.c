@@ -49,7 +49,7 @@ static void context_free(AioContext *ctx)
     aio_spin_lock(&m->ctx_lock);
     g_ptr_array_remove(m->contexts, ctx);
     aio_spin_unlock(&m->ctx_lock);
-    thread_pool_free_aio(ctx->thread_pool);
+    assert(!ctx->thread_pool);
     assert(!ctx->co_incoming);
     qemu_bh_delete(ctx->co_schedule_bh);
     aio_bh_flush(ctx);
@@ -64,6 +64,12 @@ static void context_free(AioContext *ctx)
     event_notifier_cleanup(&ctx->notifier);
     g_free(ctx->name);
     g_free(ctx);
+}
+
+void aio_context_stop_pool(AioContext *ctx)
+{
+    thread_pool_free_aio(ctx->thread_pool);
+    ctx->thread_pool = NULL;
 }
 
 void aio_context_unref(AioContext *ctx)

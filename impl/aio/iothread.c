@@ -73,6 +73,7 @@ void iothread_destroy(IOThread *iothread)
     }
     iothread_stop(iothread);
     g_ptr_array_remove(aio_machine()->iothreads, iothread);
+    aio_context_stop_pool(iothread->ctx);
     aio_context_unref(iothread->ctx);
     sched_event_destroy(&iothread->ready);
     g_free(iothread->id);

@@ -55,6 +55,7 @@ void qemu_cleanup_main_loop(void)
     if (m->iohandler_ctx) {
         assert(!m->iothreads->len);
         main_loop_settle(m);
+        aio_context_stop_pool(m->main_ctx);
         qemu_bh_delete(m->notify_bh);
         coroutine_thread_pool_release();
         sched_slot_set(SCHED_SLOT_AIO_CONTEXT, NULL);
