@@ -10,6 +10,8 @@
  */
 #include "block/snapshot.h"
 
+#include "block/snapshot.h"
+
 #include "aio/main_loop.h"
 #include "base/assert.h"
 #include "block/block.h"

@@ -4,11 +4,12 @@
  *
  * Owns: MACHINE_MIGRATION. Context and invariants: migration.h.
  */
-#include "migration/migration_int.h"
+#include "migration/migration.h"
 
 #include "aio/bql.h"
 #include "base/assert.h"
 #include "migration/global_state.h"
+#include "migration/migration_int.h"
 #include "migration/savevm_async.h"
 #include "migration/savevm_int.h"
 #include "sched/machine.h"
@@ -341,7 +342,7 @@ static void migrate_fd_cleanup(void *opaque)
 
 /* ---- Query ---- */
 
-static void query_outgoing(MigrationInfo *info, MigrationState *s)
+static void query_outgoing(MigrationReport *info, MigrationState *s)
 {
     RAMStats ram = ram_stats();
 
@@ -373,10 +374,10 @@ static void query_outgoing(MigrationInfo *info, MigrationState *s)
     sched_mutex_unlock(&s->error_lock);
 }
 
-MigrationInfo *migration_query(void)
+MigrationReport *migration_query(void)
 {
     MigrationModule *m = migration_module();
-    MigrationInfo *info = g_new0(MigrationInfo, 1);
+    MigrationReport *info = g_new0(MigrationReport, 1);
 
     if (migration_status() != MIGRATION_STATUS_NONE) {
         query_outgoing(info, &m->out);
@@ -389,7 +390,7 @@ MigrationInfo *migration_query(void)
     return info;
 }
 
-void migration_info_free(MigrationInfo *info)
+void migration_report_free(MigrationReport *info)
 {
     if (info) {
         g_free(info->error_desc);

@@ -86,7 +86,7 @@ bool migrate_incoming(const char *uri, int fd, bool exit_on_error, GError **errp
 
 /* ---- State ---- */
 
-typedef struct MigrationInfo {
+typedef struct MigrationReport {
     bool has_status;
     MigrationStatus status;
     bool has_ram;
@@ -108,11 +108,11 @@ typedef struct MigrationInfo {
     int64_t expected_downtime_ms;
     char *error_desc;
     GPtrArray *blocked_reasons;         /* of char *, or NULL */
-} MigrationInfo;
+} MigrationReport;
 
-/** migration_query: caller frees with migration_info_free. */
-MigrationInfo *migration_query(void);
-void migration_info_free(MigrationInfo *info);
+/** migration_query: caller frees with migration_report_free. */
+MigrationReport *migration_query(void);
+void migration_report_free(MigrationReport *info);
 
 MigrationStatus migration_status(void);             /* any thread */
 /** migration_is_running: from setup until finished, failed or cancelled. Any thread. */

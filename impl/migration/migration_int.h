@@ -101,7 +101,7 @@ typedef struct MigrationModule {
     MigrationState out;
     MigrationIncomingState in;
     GlobalState global;
-    MigrationParameters params;
+    MigrationSettings params;
     bool caps[MIGRATION_CAPABILITY__MAX];
     GPtrArray *blockers;                /* of MigrationBlocker * */
     GPtrArray *notifiers;               /* of MigrationNotifier * */

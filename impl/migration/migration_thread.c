@@ -85,7 +85,7 @@ static void window_begin(MigrationState *s)
 
 static void window_update(MigrationState *s)
 {
-    const MigrationParameters *p = migrate_parameters();
+    const MigrationSettings *p = migrate_parameters();
     int64_t spent_ms = migration_now_ms() - s->window_start_ms;
     uint64_t bytes, bandwidth, remaining;
 

@@ -4,10 +4,11 @@
  *
  * Owns: MigrationModule.caps and .params. Context: BQL to change; single words to read from the sender's thread.
  */
-#include "migration/migration_int.h"
+#include "migration/options.h"
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "migration/migration_int.h"
 
 typedef enum CapabilitySupport {
     CAP_UNKNOWN_HERE,           /* the mechanism does not exist here: switching it on is refused */
@@ -107,7 +108,7 @@ bool migrate_late_block_activate(void)
 
 /* ---- Parameters ---- */
 
-const MigrationParameters *migrate_parameters(void)
+const MigrationSettings *migrate_parameters(void)
 {
     return &migration_module()->params;
 }
@@ -122,7 +123,7 @@ static bool check_range(const char *name, uint64_t v, uint64_t min, uint64_t max
     return true;
 }
 
-bool migrate_set_parameters(const MigrationParameters *p, GError **errp)
+bool migrate_set_parameters(const MigrationSettings *p, GError **errp)
 {
     MigrationModule *m = migration_module();
 
@@ -153,7 +154,7 @@ bool migrate_set_parameters(const MigrationParameters *p, GError **errp)
 
 void migration_options_init(void)
 {
-    migration_module()->params = (MigrationParameters) {
+    migration_module()->params = (MigrationSettings) {
         .max_bandwidth = 128 * MiB,
         .downtime_limit = 300,
         .announce_initial = 50,

@@ -52,7 +52,7 @@ bool migrate_pause_before_switchover(void);
 bool migrate_auto_converge(void);
 bool migrate_late_block_activate(void);
 
-typedef struct MigrationParameters {
+typedef struct MigrationSettings {
     uint64_t max_bandwidth;             /* bytes per second */
     uint64_t avail_switchover_bandwidth;/* bytes per second, 0: measure */
     uint64_t downtime_limit;            /* ms, 0..2000000 */
@@ -65,11 +65,11 @@ typedef struct MigrationParameters {
     uint8_t multifd_channels;
     uint64_t xbzrle_cache_size;         /* bytes */
     uint64_t max_postcopy_bandwidth;
-} MigrationParameters;
+} MigrationSettings;
 
 /** migrate_parameters: the present values; borrowed. */
-const MigrationParameters *migrate_parameters(void);
+const MigrationSettings *migrate_parameters(void);
 /** migrate_set_parameters: check all of @p, then take them. A running migration follows the new bandwidth. */
-bool migrate_set_parameters(const MigrationParameters *p, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
+bool migrate_set_parameters(const MigrationSettings *p, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

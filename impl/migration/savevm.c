@@ -8,10 +8,11 @@
  *     order, and sections are written in that order.
  * I2  Section ids are unique for the life of the machine, so that a PART can never meet the wrong handler.
  */
-#include "migration/savevm_int.h"
+#include "migration/savevm.h"
 
 #include "aio/bql.h"
 #include "base/assert.h"
+#include "migration/savevm_int.h"
 #include "migration/vmstate.h"
 #include "sched/machine.h"
 

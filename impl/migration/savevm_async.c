@@ -416,10 +416,10 @@ bool savevm_async_end(GError **errp)
     return true;
 }
 
-void savevm_async_query(SaveVMInfo *ret_info)
+void savevm_async_query(SaveVMReport *ret_info)
 {
     SnapshotState *s = snapshot_state();
-    SaveVMInfo info = { 0 };
+    SaveVMReport info = { 0 };
 
     switch (get_state(s)) {
     case SAVE_STATE_DONE:

@@ -12,20 +12,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef struct SaveVMInfo {
+typedef struct SaveVMReport {
     const char *status;         /* "active", "completed", "failed", or NULL */
     bool has_bytes;
     uint64_t bytes;
     bool has_total_time;
     uint64_t total_time_ms;
     char *error;                /* only with "failed"; caller frees */
-} SaveVMInfo;
+} SaveVMReport;
 
 /** savevm_async_start: @statefile: path or NULL (only stop the VM). Returns after setup. Polls. */
 bool savevm_async_start(const char *statefile, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 /** savevm_async_end: end, cancel or acknowledge. Returns at once; the work may finish later. */
 bool savevm_async_end(GError **errp) G_GNUC_WARN_UNUSED_RESULT;
-void savevm_async_query(SaveVMInfo *ret_info);
+void savevm_async_query(SaveVMReport *ret_info);
 
 /** load_snapshot_from_blockdev: -loadstate. Resets the machine, loads @filename. 0 or -errno. */
 int load_snapshot_from_blockdev(const char *filename, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
