@@ -2,6 +2,7 @@
 """The files of the repository, and a reader of C good enough for our own layout of it."""
 
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,13 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 @lru_cache(maxsize=None)
 def files():
     """Tracked files and new ones that are not ignored, in order, as paths relative to the root."""
-    r = subprocess.run(["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-                       capture_output=True, check=False)
-    if r.returncode == 0:
-        names = [n.decode() for n in r.stdout.split(b"\0") if n]
+    list_files = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    if shutil.which("git") and (ROOT / ".git").exists():
+        out = subprocess.run(list_files, capture_output=True, check=True).stdout
+        names = [n.decode() for n in out.split(b"\0") if n]
     else:       # an unpacked archive
         names = [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
-        names = [n for n in names if not n.startswith(("build", ".git/"))]
+        names = [n for n in names if not n.startswith(("build", ".git/")) and "__pycache__" not in n]
     return [Path(n) for n in sorted(set(names)) if (ROOT / n).is_file()]
 
 
