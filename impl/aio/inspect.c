@@ -69,8 +69,6 @@ void aio_inspect_coroutines(Machine *m, CoroutineInspectFunc *fn, void *opaque)
         CoroutineInfo info = {
             .co = co,
             .name = co->o.name,
-            .ctx = co->ctx,
-            .ctx_name = co->ctx ? co->ctx->name : "none",
             .scheduled = co->scheduled,
             .scheduled_on = co->scheduled_on,
             .running = co->caller_stack != NULL,
@@ -78,7 +76,10 @@ void aio_inspect_coroutines(Machine *m, CoroutineInspectFunc *fn, void *opaque)
             .stack = &co->stack,
         };
 
+        /* One in a pool still has the context of its last use, which may be gone. */
         if (co->entry) {
+            info.ctx = co->ctx;
+            info.ctx_name = co->ctx ? co->ctx->name : "none";
             fn(&info, opaque);
         }
     }
