@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The software processor as an accelerator. It carries QEMU's name for that, which people look for in thread lists.
+ */
+#include "cpu/accel.h"
+
+/*
+ * Slices follow each other without the BQL until something else is wanted. Under the simulator the scheduler
+ * chooses each length, so a preemption falls on an exact instruction.
+ */
+static CpuExitReason tcg_exec(CPUState *cpu, uint64_t budget)
+{
+    CpuExitReason reason = CPU_EXIT_REQUEST;
+
+    while (!__atomic_load_n(&cpu->exit_request, __ATOMIC_ACQUIRE)) {
+        uint64_t n = sched_vcpu_slice(&cpu->sched_object, budget);
+        uint64_t done;
+
+        reason = cpu_x86_exec(cpu->x86, n, &done);
+        sched_vcpu_ran(&cpu->sched_object, done);
+        if (reason != CPU_EXIT_BUDGET) {
+            break;
+        }
+    }
+    return reason;
+}
+
+static void tcg_kick(CPUState *cpu)
+{
+    cpu_x86_interrupt(cpu->x86, CPU_INTERRUPT_EXIT);
+}
+
+static bool tcg_has_work(CPUState *cpu)
+{
+    return cpu_x86_has_work(cpu->x86);
+}
+
+static void tcg_get_state(CPUState *cpu)
+{
+}
+
+static void tcg_put_state(CPUState *cpu)
+{
+    cpu_x86_state_loaded(cpu->x86);
+}
+
+const AccelOps accel_tcg = {
+    .name = "TCG",
+    .exec = tcg_exec,
+    .kick = tcg_kick,
+    .has_work = tcg_has_work,
+    .get_state = tcg_get_state,
+    .put_state = tcg_put_state,
+};

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vCPU threads: the loop, stopping and resuming, borrowed work. See vcpu.h for the contract.
+ *
+ * Conditions, all with the BQL as their mutex: cpu->halt_cond wakes the thread itself; pause_cond tells the
+ * pauser that a processor stopped; work_cond tells run_on_cpu() callers that their work is done; created_cond
+ * tells who starts or ends a thread.
+ */
+#include "cpu/vcpu.h"
+
+#include "aio/bql.h"
+#include "base/assert.h"
+#include "cpu/accel.h"
+#include "machine/runstate.h"
+#include "sched/machine.h"
+
+typedef struct CpusState {
+    GPtrArray *cpus;             /* of CPUState *, by index */
+    SchedCond pause_cond;
+    SchedCond work_cond;
+    SchedCond created_cond;
+    MemoryListener listener;
+} CpusState;
+
+typedef struct WorkItem {
+    run_on_cpu_func *fn;
+    run_on_cpu_data data;
+    bool free;                   /* nobody waits: free it after running */
+    bool done;
+} WorkItem;
+
+static CpusState *cpus_state(void)
+{
+    return machine_state(MACHINE_CPU);
+}
+
+/* ---- The list ---- */
+
+static void memory_map_changed(MemoryListener *listener)
+{
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        cpu_x86_interrupt(cpu->x86, CPU_INTERRUPT_TLB);
+    }
+}
+
+void cpus_init(void)
+{
+    CpusState *s = g_new0(CpusState, 1);
+
+    assert(bql_locked());
+    s->cpus = g_ptr_array_new();
+    sched_cond_init(&s->pause_cond, "vcpu-pause");
+    sched_cond_init(&s->work_cond, "vcpu-work");
+    sched_cond_init(&s->created_cond, "vcpu-created");
+    s->listener = (MemoryListener){ .name = "vcpu", .commit = memory_map_changed };
+    memory_listener_register(&s->listener, get_address_space_memory());
+    machine_set_state(MACHINE_CPU, s);
+}
+
+static void cpu_free(CPUState *cpu)
+{
+    assert(cpu->thread == NULL);
+    sched_cond_destroy(&cpu->halt_cond);
+    cpu_x86_free(cpu->x86);
+    g_free(cpu->thread_name);
+    g_free(cpu->halt_name);
+    g_free(cpu);
+}
+
+void cpus_cleanup(void)
+{
+    CpusState *s = cpus_state();
+
+    if (!s) {
+        return;
+    }
+    assert(bql_locked());
+    for (unsigned i = 0; i < s->cpus->len; i++) {
+        cpu_remove_sync(g_ptr_array_index(s->cpus, i));
+    }
+    memory_listener_unregister(&s->listener);
+    for (unsigned i = 0; i < s->cpus->len; i++) {
+        cpu_free(g_ptr_array_index(s->cpus, i));
+    }
+    sched_cond_destroy(&s->pause_cond);
+    sched_cond_destroy(&s->work_cond);
+    sched_cond_destroy(&s->created_cond);
+    g_ptr_array_unref(s->cpus);
+    machine_set_state(MACHINE_CPU, NULL);
+    g_free(s);
+}
+
+CPUState *qemu_cpu_new(unsigned index)
+{
+    CpusState *s = cpus_state();
+    CPUState *cpu = g_new0(CPUState, 1);
+
+    assert(bql_locked());
+    assert(index == s->cpus->len);
+    cpu->cpu_index = index;
+    cpu->accel = &accel_tcg;
+    cpu->thread_name = g_strdup_printf("CPU %u/%s", index, cpu->accel->name);
+    cpu->halt_name = g_strdup_printf("CPU %u/halt", index);
+    sched_object_init(&cpu->sched_object, "cpu", cpu->thread_name);
+    sched_cond_init(&cpu->halt_cond, cpu->halt_name);
+    cpu->x86 = cpu_x86_create(index, get_address_space_memory(), get_address_space_io());
+    cpu->x86->cpu_state = cpu;
+    cpu->stopped = true;
+    g_queue_init(&cpu->work);
+    g_ptr_array_add(s->cpus, cpu);
+    return cpu;
+}
+
+CPUState *qemu_get_cpu(unsigned index)
+{
+    CpusState *s = cpus_state();
+
+    return s && index < s->cpus->len ? g_ptr_array_index(s->cpus, index) : NULL;
+}
+
+unsigned qemu_cpu_count(void)
+{
+    CpusState *s = cpus_state();
+
+    return s ? s->cpus->len : 0;
+}
+
+CPUState *qemu_current_cpu(void)
+{
+    return sched_slot_get(SCHED_SLOT_CPU);
+}
+
+bool qemu_in_vcpu_thread(void)
+{
+    return qemu_current_cpu() != NULL;
+}
+
+bool qemu_cpu_is_self(const CPUState *cpu)
+{
+    return qemu_current_cpu() == cpu;
+}
+
+/* ---- Waking ---- */
+
+void cpu_exit(CPUState *cpu)
+{
+    __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_RELEASE);
+    cpu->accel->kick(cpu);
+}
+
+void qemu_cpu_kick(CPUState *cpu)
+{
+    sched_cond_broadcast(&cpu->halt_cond);
+    cpu_exit(cpu);
+}
+
+void cpu_interrupt(CPUState *cpu, uint32_t mask)
+{
+    assert(bql_locked());
+    cpu_x86_interrupt(cpu->x86, mask);
+    /* The processor sees the bit at its next block; only a waiting thread needs more. */
+    if (!qemu_cpu_is_self(cpu)) {
+        sched_cond_broadcast(&cpu->halt_cond);
+    }
+}
+
+void cpu_reset_interrupt(CPUState *cpu, uint32_t mask)
+{
+    cpu_x86_reset_interrupt(cpu->x86, mask);
+}
+
+void cpu_reset(CPUState *cpu)
+{
+    assert(qemu_cpu_is_self(cpu) || !cpu->created || cpu->stopped);
+    cpu_x86_reset(cpu->x86);
+}
+
+/* ---- Stopping ---- */
+
+bool cpu_is_stopped(const CPUState *cpu)
+{
+    return cpu->stopped || !runstate_is_running();
+}
+
+static bool cpu_work_list_empty(const CPUState *cpu)
+{
+    return cpu->work.head == NULL;
+}
+
+static bool cpu_can_run(const CPUState *cpu)
+{
+    return !cpu->stop && !cpu_is_stopped(cpu);
+}
+
+static bool cpu_thread_is_idle(CPUState *cpu)
+{
+    if (cpu->stop || cpu->unplug || !cpu_work_list_empty(cpu)) {
+        return false;
+    }
+    if (cpu_is_stopped(cpu)) {
+        return true;
+    }
+    return cpu->x86->halted && !cpu->accel->has_work(cpu);
+}
+
+static void qemu_cpu_stop(CPUState *cpu, bool leave_guest)
+{
+    assert(qemu_cpu_is_self(cpu));
+    cpu->stop = false;
+    cpu->stopped = true;
+    if (leave_guest) {
+        cpu_exit(cpu);
+    }
+    sched_cond_broadcast(&cpus_state()->pause_cond);
+}
+
+void cpu_stop_current(void)
+{
+    CPUState *cpu = qemu_current_cpu();
+
+    if (cpu) {
+        cpu->stop = true;
+        cpu_exit(cpu);
+    }
+}
+
+bool all_vcpus_paused(void)
+{
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        if (!cpu->stopped) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void kick_all_running(void)
+{
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        if (qemu_cpu_is_self(cpu)) {
+            qemu_cpu_stop(cpu, true);
+        } else {
+            cpu->stop = true;
+            qemu_cpu_kick(cpu);
+        }
+    }
+}
+
+void pause_all_vcpus(void)
+{
+    CpusState *s = cpus_state();
+    CPUState *cpu;
+
+    assert(bql_locked());
+    if (!s) {
+        return;
+    }
+    kick_all_running();
+    while (!all_vcpus_paused()) {
+        const char *what = sched_blocked_on("all vCPUs to stop");
+
+        qemu_cond_wait_bql(&s->pause_cond);
+        (void)sched_blocked_on(what);
+        CPU_FOREACH(cpu) {
+            qemu_cpu_kick(cpu);
+        }
+    }
+}
+
+void cpu_resume(CPUState *cpu)
+{
+    cpu->stop = false;
+    cpu->stopped = false;
+    qemu_cpu_kick(cpu);
+}
+
+void resume_all_vcpus(void)
+{
+    CPUState *cpu;
+
+    assert(bql_locked());
+    if (!runstate_is_running()) {
+        return;
+    }
+    CPU_FOREACH(cpu) {
+        cpu_resume(cpu);
+    }
+}
+
+/* ---- Borrowed work ---- */
+
+static void queue_work(CPUState *cpu, WorkItem *w)
+{
+    g_queue_push_tail(&cpu->work, w);
+    qemu_cpu_kick(cpu);
+}
+
+static void process_queued_cpu_work(CPUState *cpu)
+{
+    bool any = false;
+    WorkItem *w;
+
+    while ((w = g_queue_pop_head(&cpu->work)) != NULL) {
+        w->fn(cpu, w->data);
+        any = true;
+        if (w->free) {
+            g_free(w);
+        } else {
+            w->done = true;
+        }
+    }
+    if (any) {
+        sched_cond_broadcast(&cpus_state()->work_cond);
+    }
+}
+
+void run_on_cpu(CPUState *cpu, run_on_cpu_func *fn, run_on_cpu_data data)
+{
+    WorkItem w = { .fn = fn, .data = data };
+
+    assert(bql_locked());
+    if (qemu_cpu_is_self(cpu) || !cpu->created) {
+        fn(cpu, data);
+        return;
+    }
+    queue_work(cpu, &w);
+    while (!w.done) {
+        const char *what = sched_blocked_on("work on a vCPU thread");
+
+        qemu_cond_wait_bql(&cpus_state()->work_cond);
+        (void)sched_blocked_on(what);
+    }
+}
+
+void async_run_on_cpu(CPUState *cpu, run_on_cpu_func *fn, run_on_cpu_data data)
+{
+    WorkItem *w = g_new0(WorkItem, 1);
+
+    assert(bql_locked());
+    *w = (WorkItem){ .fn = fn, .data = data, .free = true };
+    queue_work(cpu, w);
+}
+
+/* ---- The thread ---- */
+
+static void qemu_wait_io_event(CPUState *cpu)
+{
+    while (cpu_thread_is_idle(cpu)) {
+        qemu_cond_wait_bql(&cpu->halt_cond);
+    }
+    __atomic_store_n(&cpu->exit_request, 0, __ATOMIC_RELEASE);
+    if (cpu->stop) {
+        qemu_cpu_stop(cpu, false);
+    }
+    process_queued_cpu_work(cpu);
+}
+
+static void vcpu_exec(CPUState *cpu)
+{
+    CpuExitReason reason;
+
+    bql_unlock();
+    reason = cpu->accel->exec(cpu, VCPU_SLICE);
+    bql_lock();
+    if (reason == CPU_EXIT_RESET) {
+        cpu->x86->halted = true;   /* shut down until the reset comes */
+        qemu_system_reset_request(SHUTDOWN_CAUSE_GUEST_RESET);
+    }
+}
+
+static void vcpu_thread(void *opaque)
+{
+    CPUState *cpu = opaque;
+
+    sched_slot_set(SCHED_SLOT_CPU, cpu);
+    bql_lock();
+    cpu->created = true;
+    sched_cond_broadcast(&cpus_state()->created_cond);
+    while (!cpu->unplug) {
+        if (cpu_can_run(cpu)) {
+            vcpu_exec(cpu);
+        }
+        qemu_wait_io_event(cpu);
+    }
+    process_queued_cpu_work(cpu);
+    cpu->created = false;
+    cpu->stopped = true;
+    sched_cond_broadcast(&cpus_state()->created_cond);
+    bql_unlock();
+}
+
+void qemu_init_vcpu(CPUState *cpu)
+{
+    assert(bql_locked());
+    assert(!cpu->thread);
+    cpu->thread = sched_thread_create(cpu->thread_name, vcpu_thread, cpu);
+    while (!cpu->created) {
+        qemu_cond_wait_bql(&cpus_state()->created_cond);
+    }
+}
+
+void cpu_remove_sync(CPUState *cpu)
+{
+    assert(bql_locked());
+    if (!cpu->thread) {
+        return;
+    }
+    cpu->stop = true;
+    cpu->unplug = true;
+    qemu_cpu_kick(cpu);
+    while (cpu->created) {
+        qemu_cond_wait_bql(&cpus_state()->created_cond);
+    }
+    bql_unlock();
+    sched_thread_join(cpu->thread);
+    bql_lock();
+    cpu->thread = NULL;
+}
+
+/* ---- State of the registers ---- */
+
+void cpu_synchronize_all_states(void)
+{
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        cpu->accel->get_state(cpu);
+    }
+}
+
+void cpu_synchronize_all_post_init(void)
+{
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        cpu->accel->put_state(cpu);
+    }
+}
+
+void cpu_synchronize_all_post_reset(void)
+{
+    cpu_synchronize_all_post_init();
+}
