@@ -49,6 +49,7 @@ struct CpuState {
     /* fixed after creation */
     unsigned cpu_index;
     char *thread_name;          /* "CPU 0/TCG" */
+    char *halt_name;
     SchedObject sched_object;   /* the slices of this processor */
     X86CPU *x86;
     const AccelOps *accel;
