@@ -124,7 +124,9 @@ static int stream_shutdown(void *opaque)
     StreamChannel *c = opaque;
 
     sched_notifier_set(&c->stop);
-    (void)sched_stream_shutdown(c->fd);     /* fails on a pipe; the notifier is what counts there (I1) */
+    if (sched_stream_shutdown(c->fd) < 0) {
+        /* Fails on a pipe; the notifier is what counts there. (I1) */
+    }
     if (qemu_in_main_thread()) {
         stream_read_ready(c);
     }
@@ -149,7 +151,9 @@ QEMUFile *qemu_fopen_stream(int fd, bool is_writable, bool child)
     if (sched_notifier_init(&c->stop, "migration-stop") < 0) {
         base_fatal("migration: cannot create an event notifier");
     }
-    (void)sched_stream_set_blocking(fd, false);     /* a plain file has no such mode and never says EAGAIN */
+    if (sched_stream_set_blocking(fd, false) < 0) {
+        /* A plain file has no such mode, and never says EAGAIN. */
+    }
     return is_writable ? qemu_file_new_output(&stream_ops, c) : qemu_file_new_input(&stream_ops, c);
 }
 

@@ -129,10 +129,9 @@ static void save_snapshot_close(SnapshotState *s, bool keep)
         error_setg_errno(&err, ret, "save_snapshot_cleanup: error closing the state file");
         save_snapshot_error(s, err);
     }
-    if (s->target && keep) {
+    if (s->target && keep && blk_truncate(s->target, (int64_t)QEMU_ALIGN_UP(s->bs_pos, (uint64_t)STATE_ALIGN), false,
+                                          PREALLOC_MODE_OFF, 0, NULL) < 0) {
         /* A block device has the length it has. */
-        (void)blk_truncate(s->target, (int64_t)QEMU_ALIGN_UP(s->bs_pos, (uint64_t)STATE_ALIGN), false,
-                           PREALLOC_MODE_OFF, 0, NULL);
     }
     if (s->target) {
         blk_op_unblock_all(s->target, s->blocker);

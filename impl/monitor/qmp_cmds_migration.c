@@ -13,6 +13,14 @@
 #include "migration/savevm_async.h"
 #include "migration/snapshot_jobs.h"
 
+/* The error of the call is the result of the command. */
+#define FORWARD(call)       \
+    do {                    \
+        if (!(call)) {      \
+            return;         \
+        }                   \
+    } while (0)
+
 /* ---- Migration ---- */
 
 static strList *strings_to_list(const GPtrArray *strings)
@@ -93,7 +101,7 @@ void qmp_migrate(const char *uri, bool has_detach, bool detach, bool has_resume,
         return;
     }
     if (uri_fd(uri, &fd, errp)) {
-        (void)migrate_start(uri, fd, errp);     /* the error is the result */
+        FORWARD(migrate_start(uri, fd, errp));
     }
 }
 
@@ -106,7 +114,7 @@ void qmp_migrate_incoming(const char *uri, bool has_exit_on_error, bool exit_on_
         return;
     }
     if (uri_fd(uri, &fd, errp)) {
-        (void)migrate_incoming(uri, fd, !has_exit_on_error || exit_on_error, errp);     /* as above */
+        FORWARD(migrate_incoming(uri, fd, !has_exit_on_error || exit_on_error, errp));
     }
 }
 
@@ -117,7 +125,7 @@ void qmp_migrate_cancel(GError **errp)
 
 void qmp_migrate_continue(MigrationStatus state, GError **errp)
 {
-    (void)migrate_continue(state, errp);        /* as above */
+    FORWARD(migrate_continue(state, errp));
 }
 
 /* ---- Options ---- */
@@ -138,7 +146,7 @@ void qmp_migrate_set_capabilities(MigrationCapabilityStatusList *capabilities, G
         states[i] = l->value->state;
         n = MAX(n, i + 1);
     }
-    (void)migrate_set_capabilities(caps, states, n, errp);      /* the error is the result */
+    FORWARD(migrate_set_capabilities(caps, states, n, errp));
 }
 
 MigrationCapabilityStatusList *qmp_query_migrate_capabilities(GError **errp)
@@ -174,7 +182,7 @@ void qmp_migrate_set_parameters(MigrationParameters *arg, GError **errp)
     }
     MIGRATION_PARAMETER_FIELDS(X)
 #undef X
-    (void)migrate_set_parameters(&p, errp);     /* the error is the result */
+    FORWARD(migrate_set_parameters(&p, errp));
 }
 
 MigrationParameters *qmp_query_migrate_parameters(GError **errp)
@@ -208,31 +216,31 @@ void qmp_snapshot_save(const char *job_id, const char *tag, const char *vmstate,
 {
     g_autofree const char **names = list_to_strings(devices);
 
-    (void)snapshot_save_start(job_id, tag, vmstate, names, errp);       /* the error is the result */
+    FORWARD(snapshot_save_start(job_id, tag, vmstate, names, errp));
 }
 
 void qmp_snapshot_load(const char *job_id, const char *tag, const char *vmstate, strList *devices, GError **errp)
 {
     g_autofree const char **names = list_to_strings(devices);
 
-    (void)snapshot_load_start(job_id, tag, vmstate, names, errp);       /* as above */
+    FORWARD(snapshot_load_start(job_id, tag, vmstate, names, errp));
 }
 
 void qmp_snapshot_delete(const char *job_id, const char *tag, strList *devices, GError **errp)
 {
     g_autofree const char **names = list_to_strings(devices);
 
-    (void)snapshot_delete_start(job_id, tag, names, errp);      /* as above */
+    FORWARD(snapshot_delete_start(job_id, tag, names, errp));
 }
 
 void qmp_savevm_start(const char *statefile, GError **errp)
 {
-    (void)savevm_async_start(statefile, errp);      /* as above */
+    FORWARD(savevm_async_start(statefile, errp));
 }
 
 void qmp_savevm_end(GError **errp)
 {
-    (void)savevm_async_end(errp);       /* as above */
+    FORWARD(savevm_async_end(errp));
 }
 
 SaveVMInfo *qmp_query_savevm(GError **errp)
