@@ -98,7 +98,10 @@ static inline __attribute__((always_inline)) void announce(SchedContext *leaving
                                    to->from_bottom ? to->from_size : to->stack_size);
 #endif
 #ifdef SWITCH_TSAN
-    __tsan_switch_to_fiber(to->tsan_fiber, 0);
+    if (leaving) {
+        leaving->tsan_left = __tsan_get_current_fiber();
+    }
+    __tsan_switch_to_fiber(to->tsan_left ? to->tsan_left : to->tsan_fiber, 0);
 #endif
 }
 

@@ -27,7 +27,8 @@ typedef struct SchedContext {
     void *fake_stack;               /* AddressSanitizer */
     const void *from_bottom;        /* AddressSanitizer: the stack we were entered from */
     size_t from_size;
-    void *tsan_fiber;               /* ThreadSanitizer */
+    void *tsan_fiber;               /* ThreadSanitizer: our own */
+    void *tsan_left;                /* ThreadSanitizer: the one that ran when we were left */
     void *portable;                 /* ucontext fall-back */
     SchedContextFunc *fn;
     void *opaque;
