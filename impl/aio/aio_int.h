@@ -168,7 +168,9 @@ struct Coroutine {
     Coroutine *all_prev;
 };
 
-/** coroutine_thread_pool_new: a pool for the calling thread; _release gives it back to the machine. */
+/**
+ * coroutine_thread_pool_new: a pool for the calling thread; _release gives it back to the machine.
+ */
 void coroutine_thread_pool_new(void);
 void coroutine_thread_pool_release(void);
 /** coroutine_machine_pool_free: end of the machine; asserts that every coroutine has ended. */

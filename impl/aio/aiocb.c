@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reference counts of callback-style requests. A request's references are used in its own context. */
+/* References of callback-style requests; counted in the request's own context only. */
 #include "aio/aiocb.h"
 #include "base/assert.h"
 

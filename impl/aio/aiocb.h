@@ -28,7 +28,8 @@ struct BlockAIOCB {
 };
 
 /** qemu_aio_get: a zeroed request with one reference. */
-void *qemu_aio_get(const AIOCBInfo *aiocb_info, struct BlockDriverState *bs, BlockCompletionFunc *cb, void *opaque);
+void *qemu_aio_get(const AIOCBInfo *aiocb_info, struct BlockDriverState *bs,
+                   BlockCompletionFunc *cb, void *opaque);
 void qemu_aio_ref(void *acb);
 void qemu_aio_unref(void *acb);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Prints what a coroutine costs: create, enter and finish; and one yield and re-entry. Best of ten runs. */
+/* What a coroutine costs: create, enter and finish; one yield and re-entry. Best of ten runs. */
 #include "aio/coroutine.h"
 #include "aio/main_loop.h"
 #include "base/assert.h"

@@ -2,8 +2,9 @@
 /*
  * The big lock: guards the guest's devices and everything the main loop owns. One per machine.
  *
- * Not recursive: taking it twice and releasing it when not held are both asserted. A thread that holds it counts
- * as being in the main context (aio/aio.h). Lock order: the BQL before every other SchedMutex.
+ * Not recursive: taking it twice and releasing it when not held are both asserted. A thread that
+ * holds it counts as being in the main context (aio/aio.h). Lock order: the BQL before every other
+ * SchedMutex.
  */
 #ifndef AIO_BQL_H
 #define AIO_BQL_H
@@ -44,6 +45,7 @@ static inline void bql_auto_unlock(BQLLockAuto *l)
 }
 
 #define BQL_LOCK_GUARD() \
-    G_GNUC_UNUSED __attribute__((cleanup(bql_auto_unlock))) BQLLockAuto G_PASTE(bql_guard_, __LINE__) = bql_auto_lock()
+    G_GNUC_UNUSED __attribute__((cleanup(bql_auto_unlock))) \
+    BQLLockAuto G_PASTE(bql_guard_, __LINE__) = bql_auto_lock()
 
 #endif

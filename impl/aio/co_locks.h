@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Locks and waiting for coroutines. All of them may be shared by coroutines of different contexts and threads.
+ * Locks and waiting for coroutines. All of them may be shared by coroutines of different contexts
+ * and threads.
  *
  * I1  CoMutex: at most one holder; waiters get it in the order in which they asked.
- * I2  CoQueue: woken in the order in which they waited; a wake-up is never lost between unlock and wait.
- * I3  CoRwlock: any number of readers or one writer; requests are granted in the order in which they came, so
- *     neither side starves.
+ * I2  CoQueue: woken in the order in which they waited; a wake-up is never lost between unlock and
+ *     wait.
+ * I3  CoRwlock: any number of readers or one writer; requests are granted in the order in which
+ *     they came, so neither side starves.
  * I4  A coroutine ends holding none of these (asserted).
  */
 #ifndef AIO_CO_LOCKS_H
@@ -68,17 +70,28 @@ static inline CoLockable co_lockable_sched(SchedMutex *m)
     return (CoLockable){ .sched = m };
 }
 #define CO_LOCKABLE(lock) \
-    _Generic((lock), CoMutex *: co_lockable_co, SchedMutex *: co_lockable_sched, void *: co_lockable_none)(lock)
+    _Generic((lock), CoMutex *: co_lockable_co, SchedMutex *: co_lockable_sched, \
+             void *: co_lockable_none)(lock)
 
 void qemu_co_queue_init(CoQueue *queue);
-/** qemu_co_queue_wait: release @lock, yield until woken, take @lock again. @lock: CoMutex *, SchedMutex * or NULL. */
+/**
+ * qemu_co_queue_wait: release @lock, yield until woken, take @lock again. @lock: CoMutex *,
+ * SchedMutex * or NULL.
+ */
 #define qemu_co_queue_wait(queue, lock) qemu_co_queue_wait_impl((queue), CO_LOCKABLE(lock), 0)
-#define qemu_co_queue_wait_flags(queue, lock, flags) qemu_co_queue_wait_impl((queue), CO_LOCKABLE(lock), (flags))
+#define qemu_co_queue_wait_flags(queue, lock, flags) \
+    qemu_co_queue_wait_impl((queue), CO_LOCKABLE(lock), (flags))
 void coroutine_fn qemu_co_queue_wait_impl(CoQueue *queue, CoLockable lock, CoQueueWaitFlags flags);
-/** qemu_co_queue_next: wake the first waiter. Returns false if there was none. Any place that may touch @queue. */
+/**
+ * qemu_co_queue_next: wake the first waiter. Returns false if there was none. Any place that may
+ * touch @queue.
+ */
 bool qemu_co_queue_next(CoQueue *queue);
 void qemu_co_queue_restart_all(CoQueue *queue);
-/** qemu_co_enter_next: from outside coroutines: release @lock, run the first waiter, take @lock. False if none. */
+/**
+ * qemu_co_enter_next: from outside coroutines: release @lock, run the first waiter, take @lock.
+ * False if none.
+ */
 #define qemu_co_enter_next(queue, lock) qemu_co_enter_next_impl((queue), CO_LOCKABLE(lock))
 bool qemu_co_enter_next_impl(CoQueue *queue, CoLockable lock);
 #define qemu_co_enter_all(queue, lock) qemu_co_enter_all_impl((queue), CO_LOCKABLE(lock))
@@ -110,7 +123,10 @@ typedef struct QemuCoSleep {
     Coroutine *to_wake;
 } QemuCoSleep;
 
-/** qemu_co_sleep_ns: yield for @ns of clock @type. The coroutine counts as scheduled by "qemu_co_sleep" meanwhile. */
+/**
+ * qemu_co_sleep_ns: yield for @ns of clock @type. The coroutine counts as scheduled by
+ * "qemu_co_sleep" meanwhile.
+ */
 void coroutine_fn qemu_co_sleep_ns(QEMUClockType type, int64_t ns);
 /** qemu_co_sleep_ns_wakeable: the same, ended early by qemu_co_sleep_wake(@w). */
 void coroutine_fn qemu_co_sleep_ns_wakeable(QemuCoSleep *w, QEMUClockType type, int64_t ns);

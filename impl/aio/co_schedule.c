@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Resuming coroutines from anywhere (R5), and moving them between contexts.
+ * Resuming coroutines from anywhere, and moving them between contexts.
  *
  * I1  Whoever turns the mark from NULL to a name owns the right to enter the coroutine; it turns it
- *     back right before entering. Between these two steps of aio_co_schedule_bh() another thread may
- *     schedule the coroutine again; entering then ends the process, with that thread's mark.
+ *     back right before entering. Between these two steps of aio_co_schedule_bh() another thread
+ *     may schedule the coroutine again; entering then ends the process, with that thread's mark.
  */
 #include "aio/aio_int.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * AioContext: life cycle, "current context" (R1), parameters, per-context data.
+ * AioContext: life cycle, "current context", parameters, per-context data.
  *
  * Owns: the machine's list of contexts. Locks: AioMachine.ctx_lock, a leaf.
  */

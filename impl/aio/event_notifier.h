@@ -15,7 +15,10 @@ typedef struct EventNotifier {
 
 typedef void EventNotifierHandler(EventNotifier *e);
 
-/** event_notifier_init: @name is borrowed and appears in traces. @active: start set. Returns 0 or -errno. */
+/**
+ * event_notifier_init: @name is borrowed and appears in traces. @active: start set. Returns 0 or
+ * -errno.
+ */
 int event_notifier_init(EventNotifier *e, const char *name, bool active) G_GNUC_WARN_UNUSED_RESULT;
 void event_notifier_cleanup(EventNotifier *e);
 int event_notifier_get_fd(const EventNotifier *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Walks over contexts, bottom halves and coroutines for reports. Takes no locks: nothing else runs. */
+/* Walks over contexts, bottom halves and coroutines. Takes no locks: nothing else runs. */
 #include "aio/inspect.h"
 #include "aio/aio_int.h"
 

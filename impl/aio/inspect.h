@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What deadlock reports need to know about contexts and coroutines. For the simulator, which calls it while no
- * managed thread runs; not for product code. Pointers are valid until a managed thread runs again.
+ * What deadlock reports need to know about contexts and coroutines. For the simulator, which calls
+ * it while no managed thread runs; not for product code. Pointers are valid until a managed thread
+ * runs again.
  */
 #ifndef AIO_INSPECT_H
 #define AIO_INSPECT_H
@@ -25,7 +26,7 @@ typedef struct CoroutineInfo {
     const char *name;
     AioContext *ctx;                /* where it belongs, NULL if never entered */
     const char *ctx_name;           /* "none" if never entered */
-    const char *scheduled;          /* the mark (R5), or NULL */
+    const char *scheduled;          /* the mark, or NULL */
     AioContext *scheduled_on;       /* whose list it is on, or NULL */
     bool running;                   /* false: yielded, or never entered */
     bool started;
@@ -44,8 +45,9 @@ void aio_inspect_bhs(AioContext *ctx, BHInspectFunc *fn, void *opaque);
 /** aio_inspect_coroutines: all coroutines of @m that have not ended. */
 void aio_inspect_coroutines(Machine *m, CoroutineInspectFunc *fn, void *opaque);
 /**
- * aio_inspect_caller: the context from which a running coroutine was entered: the next older part of the stack of the
- * thread that runs it. @ret_caller: the coroutine that entered it, NULL if the thread itself did.
+ * aio_inspect_caller: the context from which a running coroutine was entered: the next older part
+ * of the stack of the thread that runs it. @ret_caller: the coroutine that entered it, NULL if the
+ * thread itself did.
  */
 const SchedContext *aio_inspect_caller(const Coroutine *co, const Coroutine **ret_caller);
 

@@ -2,7 +2,8 @@
 /*
  * IOThread: a thread that does nothing but poll its own AioContext, without the BQL.
  *
- * Created and destroyed by the main thread. Its context outlives the thread as long as somebody holds a reference.
+ * Created and destroyed by the main thread. Its context outlives the thread as long as somebody
+ * holds a reference.
  */
 #ifndef AIO_IOTHREAD_H
 #define AIO_IOTHREAD_H
@@ -13,9 +14,14 @@ typedef struct IOThread IOThread;
 
 #define IOTHREAD_POLL_MAX_NS_DEFAULT 32768
 
-/** iothread_create: start thread @id (copied; unique among the machine's iothreads, else an error). */
+/**
+ * iothread_create: start thread @id (copied; unique among the machine's iothreads, else an error).
+ */
 IOThread *iothread_create(const char *id, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
-/** iothread_stop: let the thread finish what it runs, then join it. Blocks; must not hold anything the thread may want. */
+/**
+ * iothread_stop: let the thread finish what it runs, then join it. Blocks; must not hold anything
+ * the thread may want.
+ */
 void iothread_stop(IOThread *iothread);
 /** iothread_destroy: stop and free. NULL is fine. */
 void iothread_destroy(IOThread *iothread);

@@ -105,7 +105,7 @@ void main_loop_wait(int nonblocking)
     aio_poll_finish(m->iohandler_ctx, set, iohandler_first);
     aio_poll_set_clear(set);
 
-    /* Both are looked at before either runs: what one queues on the other waits for the next round. */
+    /* Both are looked at before either runs; what one queues on the other waits a round. */
     main_ready = aio_pending(m->main_ctx);
     iohandler_ready = aio_pending(m->iohandler_ctx);
     if (main_ready) {

@@ -277,7 +277,8 @@ void aio_poll_finish(AioContext *ctx, AioPollSet *set, unsigned first)
     __atomic_fetch_sub(&ctx->notify_me, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&ctx->notified, false, __ATOMIC_SEQ_CST);
     if (g_array_index(set->fds, GPollFD, first).revents) {
-        (void)event_notifier_test_and_clear(&ctx->notifier);    /* (I2): another may have been first */
+        /* (I2). Another poll of the same context may have been first. */
+        (void)event_notifier_test_and_clear(&ctx->notifier);
     }
     for (unsigned i = first + 1; i < set->handlers->len && set->handlers->pdata[i]; i++) {
         AioHandler *h = set->handlers->pdata[i];
@@ -411,7 +412,7 @@ static bool set_ask(AioPollSet *set)
     return ready;
 }
 
-/* Returns true if stopping found work: what arrived after the last look, before notifications were on. */
+/* True if stopping found work, which came after the last look and before notifications were on. */
 static bool poll_set_started(AioContext *ctx, AioPollSet *set, bool started)
 {
     if (ctx->poll_started == started) {

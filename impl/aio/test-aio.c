@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Goal: descriptors and notifiers are served once, by the right context; nested polls leave nothing
- * behind; busy polling switches notifications. Method: event notifiers as descriptors, a log of calls.
+ * behind; busy polling switches notifications. Method: event notifiers, and counts of calls.
  */
 #include "aio/test-machine.h"
 

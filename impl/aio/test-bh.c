@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Goal: bottom halves run once each, in order, in the right poll. Method: queue, poll, compare a log. */
+/* Goal: bottom halves run once each, in order, in the right poll. Method: compare a log. */
 #include "aio/test-machine.h"
 
 typedef struct Log {

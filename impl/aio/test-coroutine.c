@@ -267,7 +267,7 @@ static void test_inspection(void)
     g_assert_cmpstr(s->str, ==, "");
 }
 
-/* ---- Misuse: S3, variants a, b, d, e (c needs a schedule: test-co-schedule.c) ---- */
+/* ---- Misuse (one more needs a certain schedule: test-schedules.c) ---- */
 
 static void wake_scheduled(void *opaque)
 {

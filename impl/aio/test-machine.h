@@ -32,7 +32,9 @@ static inline int test_machine_run(void)
 /** TEST_TEXT: a string constant as the void * that callbacks take. */
 #define TEST_TEXT(s) ((void *)(uintptr_t)(s))
 
-/** test_trap_expect_abort: run this test's "/subprocess/@name" variant; it must die saying @text. */
+/**
+ * test_trap_expect_abort: run this test's "/subprocess/@name" variant; it must die saying @text.
+ */
 static inline void test_trap_expect_abort(const char *path, const char *text)
 {
     g_autofree char *pattern = g_strdup_printf("*%s*", text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Goal: the outer loop dispatches main, then iohandler; nobody else ever dispatches iohandler (R4);
- * the current context is never iohandler (R1); the BQL is free while the loop sleeps.
+ * Goal: the outer loop dispatches main, then iohandler; nobody else ever dispatches iohandler;
+ * the current context is never iohandler; the BQL is free while the loop sleeps.
  */
 #include "aio/coroutine.h"
 #include "aio/iothread.h"
@@ -141,7 +141,7 @@ static void test_notify_event(void)
     }
 }
 
-/* S1 in small: a coroutine of the iohandler context cannot be finished by polling main. */
+/* A coroutine of the iohandler context cannot be finished by polling main. */
 typedef struct Work {
     Coroutine *co;
     bool done;
@@ -171,7 +171,7 @@ static void test_iohandler_coroutine_needs_the_outer_loop(void)
     g_assert_true(w.done);
 }
 
-/* S11: from iohandler, "move me to main" compares with the current context, which is main already. */
+/* From iohandler, "move me to main" finds that the current context is main already. */
 static void coroutine_fn reschedule_co(void *opaque)
 {
     Work *w = opaque;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Goal: the protocols of this folder hold under every order of threads, not only the usual one; and
- * the one misuse that needs an order (S3 c) ends as documented. Simulator only.
+ * the one misuse that needs an order ends as documented. Simulator only.
  * Method: many random schedules of a machine in which everything meets; one pinned schedule.
  */
 #include "aio/co_locks.h"
@@ -172,7 +172,7 @@ static void test_random_schedules(void)
     g_test_message("%" G_GUINT64_FORMAT " operations", steps);
 }
 
-/* ---- S3 c: scheduled again between the clearing of the mark and the entry ---- */
+/* ---- Scheduled again between the clearing of the mark and the entry ---- */
 
 /* Hold the other thread at its aio_co_schedule() until the main thread is about to enter. */
 static SchedThread *pick_pinned(void *opaque, SchedThread *self, SchedThread *def)
@@ -230,7 +230,7 @@ static void subprocess_schedule_between(void)
 
 static void test_scheduled_between_clear_and_enter(void)
 {
-    test_trap_expect_abort("/schedules/s3-c/subprocess",
+    test_trap_expect_abort("/schedules/between/subprocess",
                            "qemu_aio_coroutine_enter: Co-routine was already scheduled in "
                            "'aio_co_schedule'");
 }
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/schedules/random", test_random_schedules);
-    g_test_add_func("/schedules/s3-c", test_scheduled_between_clear_and_enter);
-    g_test_add_func("/schedules/s3-c/subprocess", subprocess_schedule_between);
+    g_test_add_func("/schedules/between", test_scheduled_between_clear_and_enter);
+    g_test_add_func("/schedules/between/subprocess", subprocess_schedule_between);
     return g_test_run();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Goal: AIO_WAIT_WHILE polls the right context, is woken, and refuses the wrong thread (R2); the BQL
- * knows its owner (R6). Method: threads with and without the BQL; a subprocess for what must abort.
+ * Goal: AIO_WAIT_WHILE polls the right context, is woken, and refuses the wrong thread; the
+ * BQL knows its owner. Method: threads with and without the BQL; a subprocess for what must abort.
  */
 #include "aio/wait.h"
 #include "aio/iothread.h"
@@ -91,7 +91,7 @@ static void test_bql_holder_counts_as_main(void)
     bql_lock();
 }
 
-/* A2: what the main thread queued for itself runs on whichever thread holds the BQL and polls. */
+/* What the main thread queued for itself runs on whichever thread holds the BQL and polls. */
 static void vcpu_steals(void *opaque)
 {
     bql_lock();

@@ -17,7 +17,7 @@ struct QEMUTimerList {
     AioContext *ctx;            /* NULL: the main loop's */
     AioSpin lock;
     QEMUTimer *active;          /* under lock; by time, then by order of setting */
-    SchedObject firing;         /* stands for the timer about to fire, which may go away meanwhile */
+    SchedObject firing;         /* stands for a timer about to fire, which may go away */
 };
 
 /* ---- Clocks ---- */
@@ -146,10 +146,14 @@ static void timerlist_notify(QEMUTimerList *list)
 void qemu_clock_notify(QEMUClockType type)
 {
     AioMachine *m = aio_machine();
+    g_autoptr(GPtrArray) contexts = g_ptr_array_new();
 
+    /* Notifying is a choice point, so not under the spin lock. */
     aio_spin_lock(&m->ctx_lock);
-    g_autoptr(GPtrArray) contexts = g_ptr_array_copy(m->contexts, NULL, NULL);
-    g_ptr_array_foreach(contexts, (GFunc)(void (*)(void))aio_context_ref, NULL);
+    for (unsigned i = 0; i < m->contexts->len; i++) {
+        aio_context_ref(m->contexts->pdata[i]);
+        g_ptr_array_add(contexts, m->contexts->pdata[i]);
+    }
     aio_spin_unlock(&m->ctx_lock);
     for (unsigned i = 0; i < contexts->len; i++) {
         aio_notify(contexts->pdata[i]);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Blocking waits that keep an event loop running (R2).
+ * Blocking waits that keep an event loop running.
  *
- * The home thread of a context waits by polling it. Everybody else polls the main context, and may do so only from
- * there; that is asserted even if there is nothing to wait for. Whoever makes a condition false that another
- * thread may wait for calls aio_wait_kick() afterwards.
+ * The home thread of a context waits by polling it. Everybody else polls the main context, and may
+ * do so only from there; that is asserted even if there is nothing to wait for. Whoever makes a
+ * condition false that another thread may wait for calls aio_wait_kick() afterwards.
  *
- * I1  Between a waiter's check of its condition and its sleep, a change of the condition followed by
- *     aio_wait_kick() wakes it: the waiter counts itself before the check, the kicker looks at the count after
- *     the change.
+ * I1  Between a waiter's check of its condition and its sleep, a change of the condition followed
+ *     by aio_wait_kick() wakes it: the waiter counts itself before the check, the kicker looks at
+ *     the count after the change.
  */
 #ifndef AIO_WAIT_H
 #define AIO_WAIT_H
@@ -16,7 +16,10 @@
 #include "aio/aio.h"
 #include "base/assert.h"
 
-/** aio_wait_begin / aio_wait_end: count a waiter. @what: the condition, for reports. For AIO_WAIT_WHILE only. */
+/**
+ * aio_wait_begin / aio_wait_end: count a waiter. @what: the condition, for reports. For
+ * AIO_WAIT_WHILE only.
+ */
 const char *aio_wait_begin(const char *what);
 void aio_wait_end(const char *outer);
 
@@ -53,7 +56,9 @@ void aio_wait_end(const char *outer);
 
 /** aio_wait_kick: let waiters look at their condition again. Any thread. */
 void aio_wait_kick(void);
-/** aio_wait_bh_oneshot_full: run @cb(@opaque) in @ctx and wait for it. Main context only (asserted). */
+/**
+ * aio_wait_bh_oneshot_full: run @cb(@opaque) in @ctx and wait for it. Main context only (asserted).
+ */
 void aio_wait_bh_oneshot_full(AioContext *ctx, QEMUBHFunc *cb, void *opaque, const char *name);
 #define aio_wait_bh_oneshot(ctx, cb, opaque) aio_wait_bh_oneshot_full((ctx), (cb), (opaque), #cb)
 
