@@ -7,7 +7,8 @@
  * Context: control under the BQL; a queue is popped and pushed only by the thread that runs its handler (the
  * home thread of the AioContext its host notifier is attached to), or by anyone while the device is drained.
  *
- * I1  An element is popped once and pushed (or detached) once.
+ * I1  An element is popped once and pushed (or detached) once. One that outlives a reset of its queue is only
+ *     unmapped then: the rings it came from are gone.
  * I2  A queue that showed a ring error is broken: nothing is popped until reset, DEVICE_NEEDS_RESET is set.
  * I3  After notification is switched on the queue is looked at again before anybody sleeps.
  * I4  vq->inuse never exceeds the queue size.
@@ -54,6 +55,7 @@ typedef void (*VirtIOHandleOutput)(VirtIODevice *vdev, VirtQueue *vq);
 /** A request as popped: device-readable part "out", device-writable part "in", mapped guest memory. */
 typedef struct VirtQueueElement {
     unsigned index;             /* head descriptor */
+    unsigned epoch;             /* of the queue when it was popped: a reset ends an epoch */
     unsigned out_num;
     unsigned in_num;
     struct iovec *out_sg;       /* these four arrays lie behind the element */
@@ -76,8 +78,6 @@ struct VirtioDeviceClass {
     /* Take over (give back) all host notifiers; 0 or -errno. NULL: the generic ones on the main loop. */
     int (*start_ioeventfd)(VirtIODevice *vdev);
     void (*stop_ioeventfd)(VirtIODevice *vdev);
-    const VMStateDescription *vmsd;     /* the device's own part of its section */
-    const VMStateDescription *(*get_vmsd)(void);
 };
 
 struct VirtIODevice {
@@ -88,22 +88,29 @@ struct VirtIODevice {
     uint8_t isr;
     uint64_t guest_features;
     uint64_t host_features;
-    size_t config_len;
+    uint32_t config_size;       /* bytes */
     uint8_t *config;
     uint16_t config_vector;
     uint32_t generation;
     uint16_t queue_sel;
     VirtQueue *vq;              /* VIRTIO_QUEUE_MAX of them */
+    uint32_t num_queues;        /* as many as were added */
     bool vm_running;
-    bool broken;
+    bool broken;                /* I2; atomic, any thread */
     bool started;
-    bool use_started;
-    bool start_on_kick;
-    bool disabled;
     AddressSpace *dma_as;
     VirtioBusState *bus;
     struct VMChangeStateEntry *vmstate;
+    QEMUBH *error_bh;           /* tells the guest that the device is broken */
+    char *error;                /* why; NULL: it is not */
+    bool indirect_desc;         /* properties: offer the feature */
+    bool event_idx;
 };
+
+/* Properties of every virtio device. */
+#define DEFINE_VIRTIO_COMMON_PROPS(state, member) \
+    DEFINE_PROP_BOOL("indirect_desc", state, member.indirect_desc, true), \
+    DEFINE_PROP_BOOL("event_idx", state, member.event_idx, true)
 
 /** What a transport offers to the bus. @d is the transport's device. */
 struct VirtioBusOps {
@@ -114,14 +121,12 @@ struct VirtioBusOps {
     /* Map (unmap) @notifier to the guest's kick register of queue @n. */
     int (*ioeventfd_assign)(DeviceState *d, EventNotifier *notifier, int n, bool assign);
     int (*set_guest_notifiers)(DeviceState *d, int nvqs, bool assign);
-    void (*reset)(DeviceState *d);
 };
 
 struct VirtioBusState {
     BusState bus;
     const VirtioBusOps *ops;
     bool ioeventfd_started;
-    int ioeventfd_grabbed;
 };
 
 /* ---- Devices ---- */
@@ -151,6 +156,7 @@ static inline bool virtio_vdev_has_feature(const VirtIODevice *vdev, unsigned bi
 {
     return virtio_has_feature(vdev->guest_features, bit);
 }
+/** virtio_device_started: would @status mean that the driver is in charge? */
 bool virtio_device_started(VirtIODevice *vdev, uint8_t status);
 uint32_t virtio_config_readb(VirtIODevice *vdev, uint32_t addr, unsigned size);
 void virtio_config_writeb(VirtIODevice *vdev, uint32_t addr, uint32_t data, unsigned size);
@@ -159,10 +165,12 @@ void virtio_notify_config(VirtIODevice *vdev);
 /** virtio_error: the guest broke the rules: device needs reset (I2). @fmt says how; logged once. */
 void virtio_error(VirtIODevice *vdev, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
+/* For DeviceClass of every virtio device; its vmsd begins with VMSTATE_VIRTIO_DEVICE. */
 bool virtio_device_realize(DeviceState *dev, GError **errp);
 void virtio_device_unrealize(DeviceState *dev);
 void virtio_device_reset(DeviceState *dev);
 extern const VMStateDescription vmstate_virtio_device;
+#define VMSTATE_VIRTIO_DEVICE(f, s) VMSTATE_STRUCT(f, s, 0, vmstate_virtio_device, VirtIODevice)
 
 /* ---- Queues: set-up by the guest ---- */
 
@@ -192,6 +200,7 @@ G_GNUC_WARN_UNUSED_RESULT
 void *virtqueue_pop(VirtQueue *vq, size_t sz);
 /** virtqueue_push: the request is done, @len bytes of the in part were written. Does not notify. */
 void virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem, unsigned len);
+/** virtqueue_fill: push without telling, as the @idx-th of a batch; virtqueue_flush() then shows all @count. */
 void virtqueue_fill(VirtQueue *vq, const VirtQueueElement *elem, unsigned len, unsigned idx);
 void virtqueue_flush(VirtQueue *vq, unsigned count);
 /** virtqueue_detach_element: give up the request without telling the guest (reset). */
@@ -202,6 +211,7 @@ void virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 void virtio_notify_irqfd(VirtIODevice *vdev, VirtQueue *vq);
 /** virtio_queue_set_notification: ask the guest for kicks, or not. */
 void virtio_queue_set_notification(VirtQueue *vq, int enable);
+bool virtio_queue_get_notification(VirtQueue *vq);
 
 /* ---- Host notifiers ---- */
 
@@ -213,7 +223,11 @@ void virtio_queue_aio_attach_host_notifier(VirtQueue *vq, AioContext *ctx);
 /** The same without polling, for queues that are hardly ever empty of buffers (events). */
 void virtio_queue_aio_attach_host_notifier_no_poll(VirtQueue *vq, AioContext *ctx);
 void virtio_queue_aio_detach_host_notifier(VirtQueue *vq, AioContext *ctx);
-void virtio_queue_set_host_notifier_enabled(VirtQueue *vq, bool enabled);
+/** What a guest notifier does in the main loop: raise the interrupt of its queue. */
+void virtio_queue_guest_notifier_read(EventNotifier *n);
+void virtio_queue_set_guest_notifier_fd_handler(VirtQueue *vq, bool assign);
+/** virtio_queue_name: "<device>.vq<n>", for traces. */
+const char *virtio_queue_name(const VirtQueue *vq);
 
 bool virtio_device_ioeventfd_enabled(VirtIODevice *vdev);
 int virtio_device_start_ioeventfd_impl(VirtIODevice *vdev);
@@ -226,6 +240,10 @@ void virtio_bus_reset(VirtioBusState *bus);
 int virtio_bus_start_ioeventfd(VirtioBusState *bus);
 void virtio_bus_stop_ioeventfd(VirtioBusState *bus);
 bool virtio_bus_ioeventfd_enabled(VirtioBusState *bus);
+/** virtio_bus_set_guest_notifiers: interrupts of the first @nvqs queues go through descriptors, or no longer. 0 or -errno. */
+int virtio_bus_set_guest_notifiers(VirtioBusState *bus, int nvqs, bool assign);
+/** virtio_bus_set_host_notifier: queue @n's kicks become a descriptor (or not). Then, outside any memory
+ * transaction, virtio_bus_cleanup_host_notifier. 0 or -errno. */
 int virtio_bus_set_host_notifier(VirtioBusState *bus, int n, bool assign);
 void virtio_bus_cleanup_host_notifier(VirtioBusState *bus, int n);
 VirtIODevice *virtio_bus_get_device(VirtioBusState *bus);

@@ -54,8 +54,8 @@ const BusClass pci_bus_class = {
 
 void pci_bus_init(PCIBus *bus, DeviceState *parent, const char *name, MemoryRegion *mem, MemoryRegion *io)
 {
-    bus->address_space_mem = mem;
-    bus->address_space_io = io;
+    bus->mem_space = mem;
+    bus->io_space = io;
     bus_init(&bus->bus, &pci_bus_class, parent, name);
 }
 
@@ -194,7 +194,7 @@ static void pci_update_mappings(PCIDevice *dev)
         if (addr == r->addr) {
             continue;
         }
-        space = r->type & PCI_BASE_ADDRESS_SPACE_IO ? bus->address_space_io : bus->address_space_mem;
+        space = r->type & PCI_BASE_ADDRESS_SPACE_IO ? bus->io_space : bus->mem_space;
         if (r->addr != PCI_BAR_UNMAPPED) {
             memory_region_del_subregion(space, r->memory);
         }

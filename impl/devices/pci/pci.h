@@ -93,8 +93,8 @@ struct PCIDevice {
 struct PCIBus {
     BusState bus;
     PCIDevice *devices[256];
-    MemoryRegion *address_space_mem;
-    MemoryRegion *address_space_io;
+    MemoryRegion *mem_space;
+    MemoryRegion *io_space;
     int (*map_irq)(PCIDevice *dev, int pin);
     void (*set_irq)(void *opaque, int line, int level);
     void *irq_opaque;
