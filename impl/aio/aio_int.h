@@ -130,6 +130,9 @@ void aio_poll_prepare(AioContext *ctx, AioPollSet *set, int64_t *timeout_ns);
 void aio_poll_finish(AioContext *ctx, AioPollSet *set, unsigned first);
 void aio_handlers_free(AioContext *ctx);
 
+/** aio_context_try_ref: under AioMachine.ctx_lock; false if @ctx is being freed. */
+bool aio_context_try_ref(AioContext *ctx);
+
 /* ---- Timers ---- */
 
 void timerlistgroup_init(QEMUTimerListGroup *tlg, AioMachine *m, AioContext *ctx);

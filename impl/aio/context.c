@@ -41,14 +41,24 @@ void aio_context_ref(AioContext *ctx)
     __atomic_fetch_add(&ctx->refs, 1, __ATOMIC_RELAXED);
 }
 
+bool aio_context_try_ref(AioContext *ctx)
+{
+    int refs = __atomic_load_n(&ctx->refs, __ATOMIC_RELAXED);
+
+    while (refs > 0 && !__atomic_compare_exchange_n(&ctx->refs, &refs, refs + 1, true,
+                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return refs > 0;
+}
+
 static void context_free(AioContext *ctx)
 {
     AioMachine *m = ctx->machine;
 
-    ctx->refs = 1;              /* deleting the bottom halves below takes and drops a reference */
     aio_spin_lock(&m->ctx_lock);
     g_ptr_array_remove(m->contexts, ctx);
     aio_spin_unlock(&m->ctx_lock);
+    ctx->refs = 1;              /* deleting the bottom halves below takes and drops a reference */
     assert(!ctx->thread_pool);
     assert(!ctx->co_incoming);
     qemu_bh_delete(ctx->co_schedule_bh);

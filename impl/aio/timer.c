@@ -151,8 +151,9 @@ void qemu_clock_notify(QEMUClockType type)
     /* Notifying is a choice point, so not under the spin lock. */
     aio_spin_lock(&m->ctx_lock);
     for (unsigned i = 0; i < m->contexts->len; i++) {
-        aio_context_ref(m->contexts->pdata[i]);
-        g_ptr_array_add(contexts, m->contexts->pdata[i]);
+        if (aio_context_try_ref(m->contexts->pdata[i])) {
+            g_ptr_array_add(contexts, m->contexts->pdata[i]);
+        }
     }
     aio_spin_unlock(&m->ctx_lock);
     for (unsigned i = 0; i < contexts->len; i++) {
