@@ -61,6 +61,23 @@ void aio_inspect_bhs(AioContext *ctx, BHInspectFunc *fn, void *opaque)
     }
 }
 
+/* A bug being reported may have freed the context under the coroutine: look it up, do not trust it. */
+static void describe_context(AioMachine *am, const Coroutine *co, CoroutineInfo *info)
+{
+    info->ctx_name = co->ctx ? "a context that is gone" : "none";
+    for (unsigned i = 0; i < am->contexts->len; i++) {
+        AioContext *ctx = am->contexts->pdata[i];
+
+        if (ctx == co->ctx) {
+            info->ctx = ctx;
+            info->ctx_name = ctx->name;
+        }
+        if (ctx == co->scheduled_on) {
+            info->scheduled_on = ctx;
+        }
+    }
+}
+
 void aio_inspect_coroutines(Machine *m, CoroutineInspectFunc *fn, void *opaque)
 {
     AioMachine *am = machine_aio(m);
@@ -70,16 +87,13 @@ void aio_inspect_coroutines(Machine *m, CoroutineInspectFunc *fn, void *opaque)
             .co = co,
             .name = co->o.name,
             .scheduled = co->scheduled,
-            .scheduled_on = co->scheduled_on,
             .running = co->caller_stack != NULL,
             .started = co->started,
             .stack = &co->stack,
         };
 
-        /* One in a pool still has the context of its last use, which may be gone. */
         if (co->entry) {
-            info.ctx = co->ctx;
-            info.ctx_name = co->ctx ? co->ctx->name : "none";
+            describe_context(am, co, &info);
             fn(&info, opaque);
         }
     }

@@ -172,6 +172,72 @@ static void test_random_schedules(void)
     g_test_message("%" G_GUINT64_FORMAT " operations", steps);
 }
 
+/* ---- Idle workers ---- */
+
+static void wake_up(void *opaque)
+{
+    *(bool *)opaque = true;
+}
+
+static void wait_seconds(int seconds)
+{
+    bool late = false;
+    QEMUTimer timer;
+
+    aio_timer_init(qemu_get_aio_context(), &timer, QEMU_CLOCK_REALTIME, SCALE_NS, wake_up, &late);
+    timer_mod(&timer, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + seconds * NANOSECONDS_PER_SECOND);
+    while (!late) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+}
+
+static void coroutine_fn one_pool_call(void *opaque)
+{
+    (void)thread_pool_submit_co(pool_call, opaque);
+    ((World *)opaque)->running = 0;
+}
+
+static void use_pool(World *w)
+{
+    w->running = 1;
+    qemu_coroutine_enter(qemu_coroutine_create(one_pool_call, w));
+    while (w->running) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+}
+
+static int idle_run(void *opaque)
+{
+    Machine *m = machine_new("vm");
+    World w = { 0 };
+
+    machine_set_current(m);
+    g_assert_true(qemu_init_main_loop(NULL));
+    use_pool(&w);
+    wait_seconds(5);
+    g_assert_nonnull(sim_thread_find("worker0"));
+    wait_seconds(6);
+    g_assert_null(sim_thread_find("worker0"));
+    use_pool(&w);
+    g_assert_nonnull(sim_thread_find("worker0"));
+    g_assert_true(aio_context_set_thread_pool_params(qemu_get_aio_context(), 1, 64, NULL));
+    wait_seconds(11);
+    g_assert_nonnull(sim_thread_find("worker0"));
+    g_assert_cmpuint(w.pool_calls, ==, 2);
+    qemu_cleanup_main_loop();
+    machine_set_current(NULL);
+    machine_free(m);
+    return 0;
+}
+
+static void test_idle_workers_end(void)
+{
+    SimConfig config = { 0 };
+
+    sim_configure(&config);
+    g_assert_cmpint(sched_main(idle_run, NULL), ==, 0);
+}
+
 /* ---- Scheduled again between the clearing of the mark and the entry ---- */
 
 /* Hold the other thread at its aio_co_schedule() until the main thread is about to enter. */
@@ -239,6 +305,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/schedules/random", test_random_schedules);
+    g_test_add_func("/schedules/idle-workers", test_idle_workers_end);
     g_test_add_func("/schedules/between", test_scheduled_between_clear_and_enter);
     g_test_add_func("/schedules/between/subprocess", subprocess_schedule_between);
     return g_test_run();
