@@ -11,5 +11,5 @@ from .qmp import QMPClient, QMPError, QMPTimeout
 from .vm import VM, VMDied
 
 __all__ = ["VM", "VMDied", "QMPClient", "QMPError", "QMPTimeout", "SOURCE", "ToolError", "binary", "check_golden",
-           "check_image", "compare", "create", "filter_text", "have_binary", "qemu_img", "qemu_io", "rondo_img", "rondo_io",
-           "stock_qemu", "tool"]
+           "check_image", "compare", "create", "filter_text", "have_binary", "qemu_img", "qemu_io", "rondo_img",
+           "rondo_io", "stock_qemu", "tool"]

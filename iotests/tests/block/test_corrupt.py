@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Goal: no image, however broken, crashes or hangs a tool: it is read, or refused with a sentence.
 
-Method: valid images with bytes of their metadata overwritten from a printed seed; truncated ones; wrong fields one by one.
+Method: valid images with bytes of their metadata overwritten from a printed seed; truncated ones; wrong fields one by
+one.
 """
 
 import random
@@ -22,7 +23,8 @@ FIELDS = {      # name: (offset, struct format) of the qcow2 header
 COMMANDS = {
     "info": lambda p: rt.rondo_img("info", "-f", "qcow2", p, check=False, timeout=20),
     "check": lambda p: rt.rondo_img("check", "-f", "qcow2", p, check=False, timeout=20),
-    "read": lambda p: rt.rondo_io("-f", "qcow2", "-r", "-c", "read 0 1M", "-c", "read 3M 64k", p, check=False, timeout=20),
+    "read": lambda p: rt.rondo_io("-f", "qcow2", "-r", "-c", "read 0 1M", "-c", "read 3M 64k", p, check=False,
+                                   timeout=20),
     "write": lambda p: rt.rondo_io("-f", "qcow2", "-c", "write 1M 64k", "-c", "flush", p, check=False, timeout=20),
     "convert": lambda p: rt.rondo_img("convert", "-f", "qcow2", "-O", "raw", p, f"{p}.raw", check=False, timeout=20),
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Goal: whatever rondo-io does to an image, QEMU's tools read back the same bytes from a consistent image, and the other
-way round.
+"""Goal: whatever rondo-io does to an image, QEMU's tools read back the same bytes from a consistent image, and the
+other way round.
 
-Method: random requests from a printed seed, applied by one tool and to a model in memory; then the other tool checks the
-image and reads it all. RONDO_SEED repeats a run.
+Method: random requests from a printed seed, applied by one tool and to a model in memory; then the other tool checks
+the image and reads it all. RONDO_SEED repeats a run.
 """
 
 import os

@@ -43,7 +43,8 @@ def world(tmp_path):
         def run(*args):
             calls.write_text("")
             # Only what the script itself needs; a real sudo must not be found.
-            for tool in ("bash", "sed", "grep", "mktemp", "cat", "rm", "mkdir", "touch", "flock", "awk", "env", "dirname"):
+            for tool in ("bash", "sed", "grep", "mktemp", "cat", "rm", "mkdir", "touch", "flock", "awk", "env",
+                         "dirname"):
                 link = bin_dir / tool
                 if not link.exists():
                     link.symlink_to(f"/usr/bin/{tool}")
