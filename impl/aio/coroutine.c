@@ -9,8 +9,7 @@
  * Locks: AioMachine.co_lock, a leaf, for the machine's pool and the list of all coroutines.
  *
  * I1  caller_stack is set exactly while the coroutine runs or waits for one that it entered.
- * I2  co->ctx is set before the mark is looked at, so that a thread that schedules the coroutine
- *     next sees where it went.
+ * I2  co->ctx is set before the coroutine runs, so whoever it tells to wake it finds it there.
  * I3  What was queued on a coroutine by aio_co_enter() runs after it yields or ends, in order, and
  *     before what was pending already.
  */
@@ -115,10 +114,8 @@ static Coroutine *coroutine_get(CoroutinePool *pool)
     return co;
 }
 
-static void coroutine_put(Coroutine *co)
+static void coroutine_put(CoroutinePool *pool, Coroutine *co)
 {
-    CoroutinePool *pool = sched_slot_get(SCHED_SLOT_COROUTINE_POOL);
-
     assert(!co->locks_held);
     __atomic_store_n(&co->entry, NULL, __ATOMIC_RELAXED);
     if (!pool || pool->len >= THREAD_POOL_LEN) {
@@ -232,7 +229,8 @@ static Coroutine *coroutine_take_wakeups(Coroutine *co, Coroutine *pending)
 
 void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co)
 {
-    Coroutine *from = qemu_coroutine_self();
+    void **slots = sched_slots();       /* kept: what enters a coroutine does not change threads */
+    Coroutine *from = slots[SCHED_SLOT_COROUTINE];
     Coroutine *pending = co;
     SchedContext thread_stack;
     SchedContext *stack = &thread_stack;
@@ -252,22 +250,22 @@ void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co)
         if (to->caller_stack) {
             base_fatal("Co-routine re-entered recursively");
         }
-        __atomic_store_n(&to->ctx, ctx, __ATOMIC_SEQ_CST);      /* (I2) */
-        scheduled = __atomic_load_n(&to->scheduled, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&to->ctx, ctx, __ATOMIC_RELEASE);      /* (I2) */
+        scheduled = __atomic_load_n(&to->scheduled, __ATOMIC_ACQUIRE);
         if (scheduled) {
             base_fatal("%s: Co-routine was already scheduled in '%s'", __func__, scheduled);
         }
         to->caller = from;
         to->caller_stack = stack;                               /* (I1) */
         to->started = true;
-        sched_slot_set(SCHED_SLOT_COROUTINE, to);
+        slots[SCHED_SLOT_COROUTINE] = to;
         sched_context_switch(stack, &to->stack);
-        sched_slot_set(SCHED_SLOT_COROUTINE, from);
+        slots[SCHED_SLOT_COROUTINE] = from;
         pending = coroutine_take_wakeups(to, pending);
         if (to->done) {
             to->caller = NULL;
             to->caller_stack = NULL;
-            coroutine_put(to);
+            coroutine_put(slots[SCHED_SLOT_COROUTINE_POOL], to);
         }
     }
 }
