@@ -85,7 +85,8 @@ def test_bad_request(machine, request_text, cls, desc):
 
 
 @pytest.mark.parametrize("text", [b"{]\n", b"}\n", b'{"execute": }\n', b"nonsense\n",
-                                  b"{'execute': 'query-name' 'x'}\n", b'{"execute": "query-name\x01"}\n', b"\xff\xfe{}\n"])
+                                  b"{'execute': 'query-name' 'x'}\n",
+                                  b'{"execute": "query-name\x01"}\n', b"\xff\xfe{}\n"])
 def test_malformed_json(machine, text):
     """One error or several, but an error, and the conversation goes on."""
     machine.monitor.send_raw(text)
