@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void wait_for(int fd, int events)
 {
@@ -177,6 +179,50 @@ static void test_passed_descriptors(void)
     sched_close(efd);
 }
 
+/* Standard input and output are one stream: read from one, written to the other, polled for both. */
+static void test_stdio(void)
+{
+    int in[2], out[2], saved_in = os_dup(0), saved_out = os_dup(1), fd;
+    SchedObject who;
+    GPollFD pfd;
+    char buf[8];
+    ssize_t n;
+
+    g_assert_cmpint(os_pipe(in), ==, 0);
+    g_assert_cmpint(os_pipe(out), ==, 0);
+    fflush(stdout);
+    g_assert_cmpint(dup2(in[0], 0), ==, 0);
+    g_assert_cmpint(dup2(out[1], 1), ==, 1);
+    fd = sched_stream_stdio(true);
+    g_assert_cmpint(fd, >=, 3);
+    sched_object_init(&who, "loop", "test");
+    n = sched_stream_read(fd, buf, sizeof(buf));
+    g_assert_cmpint(n, ==, -EAGAIN);
+    pfd = (GPollFD){ .fd = fd, .events = G_IO_IN | G_IO_OUT };
+    g_assert_cmpint(sched_poll(&who, &pfd, 1, -1), ==, 1);
+    g_assert_cmpint(pfd.revents, ==, G_IO_OUT);
+    n = sched_stream_write(fd, "out", 3);
+    g_assert_cmpint(n, ==, 3);
+    n = os_read(out[0], buf, sizeof(buf));
+    g_assert_cmpint(n, ==, 3);
+    n = os_write(in[1], "in", 2);
+    g_assert_cmpint(n, ==, 2);
+    g_assert_cmpint(sched_poll(&who, &pfd, 1, -1), ==, 1);
+    g_assert_cmpint(pfd.revents, ==, G_IO_IN | G_IO_OUT);
+    n = sched_stream_read(fd, buf, sizeof(buf));
+    g_assert_cmpint(n, ==, 2);
+    sched_close(fd);
+    os_stdio_restore();
+    g_assert_cmpint(dup2(saved_in, 0), ==, 0);
+    g_assert_cmpint(dup2(saved_out, 1), ==, 1);
+    os_close(saved_in);
+    os_close(saved_out);
+    for (int i = 0; i < 2; i++) {
+        os_close(in[i]);
+        os_close(out[i]);
+    }
+}
+
 static int run(void *opaque)
 {
     return g_test_run();
@@ -191,5 +237,6 @@ int main(int argc, char **argv)
     g_test_add_func("/streams/child-output", test_child_output);
     g_test_add_func("/streams/child-input", test_child_input);
     g_test_add_func("/streams/passed-descriptors", test_passed_descriptors);
+    g_test_add_func("/streams/stdio", test_stdio);
     return sched_main(run, NULL);
 }
