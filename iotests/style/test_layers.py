@@ -6,7 +6,7 @@ Method: the #include lines of every C file of impl/. ARROWS is the whole truth; 
 
 import re
 
-from tree import at, c_files, fail_with, is_test, text
+from tree import ROOT, at, c_files, fail_with, is_test, text
 
 # folder -> folders it may include (its own always). Unit tests, benchmarks and fuzz targets may include anything below
 # the top, and the platform to look at what happened.
@@ -58,6 +58,12 @@ def test_arrows_have_no_cycle_but_the_listed_one():
     order = list(ARROWS)
     upward = [(a, b) for a in order for b in ARROWS[a].split() if order.index(b) > order.index(a)]
     assert upward == [("virtio", "devices"), ("scsi", "devices"), ("devices", "machine")]
+
+
+def test_architecture_shows_the_same_arrows():
+    rows = re.findall(r"^\| `(\w+)/` \|[^|]*\| ([^|]*) \|$", text(ROOT / "impl/ARCHITECTURE.md"), re.M)
+    shown = {folder: allowed.replace("–", "").strip() for folder, allowed in rows if folder in ARROWS}
+    assert shown == ARROWS
 
 
 def test_impl_never_includes_replay():
