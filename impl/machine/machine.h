@@ -40,10 +40,8 @@ struct MachineState {
     char *cpu_type;
     char *accel;
     char *firmware;             /* -bios or NULL */
-    char *nic_model;
     BlockBackend *pflash[MACHINE_MAX_PFLASH];
     char *serial[MACHINE_MAX_SERIAL];   /* labels of chardevs, NULL: no port */
-    bool i8042;
     void *board;                /* the class's own */
 };
 
@@ -53,7 +51,7 @@ MachineState *machine_state_current(void);
 extern const MachineClass *const machine_class_table[];
 const MachineClass *machine_class_by_name(const char *name);
 
-/** qemu_get_machine_name / qemu_uuid: for the monitor; never NULL / NULL if unset. */
+/** What -name and -uuid said; NULL if nothing. Borrowed. */
 const char *qemu_get_vm_name(void);
 const char *qemu_get_vm_uuid(void);
 

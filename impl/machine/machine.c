@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine's description and the table of boards.
+ */
+#include "machine/machine.h"
+
+#include <string.h>
+
+#include "machine/machine_int.h"
+#include "machine/pc/pc.h"
+#include "sched/machine.h"
+
+const MachineClass *const machine_class_table[] = { &pc_machine_class, NULL };
+
+const MachineClass *machine_class_by_name(const char *name)
+{
+    for (unsigned i = 0; machine_class_table[i]; i++) {
+        const MachineClass *mc = machine_class_table[i];
+
+        if (strcmp(mc->name, name) == 0 || (mc->alias && strcmp(mc->alias, name) == 0)) {
+            return mc;
+        }
+    }
+    return NULL;
+}
+
+MachineState *machine_state_current(void)
+{
+    return machine_state(MACHINE_MAIN);
+}
+
+const char *qemu_get_vm_name(void)
+{
+    MachineState *ms = machine_state_current();
+
+    return ms ? ms->name : NULL;
+}
+
+const char *qemu_get_vm_uuid(void)
+{
+    MachineState *ms = machine_state_current();
+
+    return ms ? ms->uuid : NULL;
+}
+
+MachineState *machine_state_new(void)
+{
+    MachineState *ms = g_new0(MachineState, 1);
+
+    ms->ram_size = MACHINE_DEFAULT_RAM;
+    ms->smp_cpus = 1;
+    ms->klass = &pc_machine_class;
+    machine_set_state(MACHINE_MAIN, ms);
+    return ms;
+}
+
+void machine_state_free(MachineState *ms)
+{
+    machine_set_state(MACHINE_MAIN, NULL);
+    g_free(ms->name);
+    g_free(ms->uuid);
+    g_free(ms->cpu_type);
+    g_free(ms->accel);
+    g_free(ms->firmware);
+    for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++) {
+        g_free(ms->serial[i]);
+    }
+    g_free(ms);
+}
