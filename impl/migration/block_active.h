@@ -12,7 +12,7 @@
 
 /** migration_block_activate: all nodes may be written again. BQL, not in a coroutine. */
 bool migration_block_activate(GError **errp) G_GNUC_WARN_UNUSED_RESULT;
-/** migration_block_inactivate: flush and give up all nodes. On failure some may be inactive. BQL, not in a coroutine. */
+/** migration_block_inactivate: flush and give up all nodes. On failure some may be inactive. As above. */
 bool migration_block_inactivate(GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

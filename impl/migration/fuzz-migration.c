@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz target: a migration stream from somebody hostile. The first byte chooses whether a good header is put in front, so
- * that the fuzzer need not find the magic before it gets anywhere.
+ * Fuzz target: a migration stream from somebody hostile. The first byte chooses whether a good header is put in front,
+ * so that the fuzzer need not find the magic before it gets anywhere.
  */
 #include "migration/savevm.h"
 

@@ -66,14 +66,15 @@ void migration_set_autostart(bool autostart);
 /* ---- Sending ---- */
 
 /**
- * migrate_start: begin sending to @uri: "unix:PATH", "tcp:HOST:PORT", "exec:COMMAND", "fd:NAME", "file:PATH[,offset=N]".
+ * migrate_start: begin sending to @uri: "unix:PATH", "tcp:HOST:PORT", "exec:COMMAND", "fd:NAME" or
+ * "file:PATH[,offset=N]".
  * @fd: for "fd:" the kernel descriptor, taken over; else -1.
  * Returns once the thread runs; how it ends is in migration_query(). Errors: busy, blocked, bad uri.
  */
 bool migrate_start(const char *uri, int fd, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 /** migrate_cancel: ask the sender to stop; nothing if none runs. Returns at once (I3). */
 void migrate_cancel(void);
-/** migrate_continue: leave the pause before the switch-over. @state must be the present one, pre-switchover. */
+/** migrate_continue: leave the pause before the switch-over. @state must be the present one. */
 bool migrate_continue(MigrationStatus state, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- Receiving ---- */

@@ -50,7 +50,7 @@ static bool thread_connect(MigrationState *s)
         return false;
     }
     migrate_set_file(s, f);
-    return migration_status() == MIGRATION_STATUS_SETUP;    /* cancelled while connecting: it saw no file to shut down */
+    return migration_status() == MIGRATION_STATUS_SETUP;    /* a cancel meanwhile saw no file to shut down */
 }
 
 static bool thread_setup(MigrationState *s)

@@ -10,6 +10,8 @@
 #include "base/bytes.h"
 #include "migration/migration_int.h"
 
+#include <inttypes.h>
+
 typedef enum CapabilitySupport {
     CAP_UNKNOWN_HERE,           /* the mechanism does not exist here: switching it on is refused */
     CAP_WORKS,
@@ -116,8 +118,7 @@ const MigrationSettings *migrate_parameters(void)
 static bool check_range(const char *name, uint64_t v, uint64_t min, uint64_t max, GError **errp)
 {
     if (v < min || v > max) {
-        error_setg(errp, "Parameter '%s' expects an integer in the range of %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
-                   name, min, max);
+        error_setg(errp, "Parameter '%s' expects an integer in the range of %" PRIu64 " to %" PRIu64, name, min, max);
         return false;
     }
     return true;

@@ -98,7 +98,10 @@ static inline void qemu_put_ubyte(QEMUFile *f, unsigned v)
 size_t qemu_get_buffer(QEMUFile *f, uint8_t *buf, size_t size);
 /** qemu_peek_byte: the byte @offset places ahead, 0 if there is none; @offset < 512. Not consumed. */
 int qemu_peek_byte(QEMUFile *f, int offset);
-/** qemu_peek_buffer: copy up to @size bytes from @offset ahead (@offset + @size <= 512) without consuming. Returns how many there are. */
+/**
+ * qemu_peek_buffer: copy up to @size bytes from @offset ahead without consuming; @offset + @size <= 512.
+ * Returns how many there are.
+ */
 size_t qemu_peek_buffer(QEMUFile *f, uint8_t *buf, size_t size, size_t offset);
 void qemu_file_skip(QEMUFile *f, size_t size);
 int qemu_get_byte(QEMUFile *f);

@@ -62,7 +62,7 @@ void qemu_savevm_state_pending_exact(uint64_t *must_precopy, uint64_t *can_postc
 /** qemu_loadvm_state: a whole stream. 0 or -errno with @errp. May yield in a coroutine. */
 int qemu_loadvm_state(QEMUFile *f, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 
-/* ---- Internal snapshots (qcow2). Main context; polls. @devices: node or device names, NULL-terminated; NULL: all. ---- */
+/* ---- Internal snapshots. Main context; poll. @devices: node names, NULL-terminated; without has_devices: all. ---- */
 
 /**
  * save_snapshot: VM state into node @vmstate (NULL: the first that can) and a disk snapshot of every device, all named

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Migrations between machines of one process, one after the other, over a file: how they start, end, fail, are cancelled
- * and pause. Method: VMs without a processor; the file is the shared storage.
+ * Migrations between machines of one process, one after the other, over a file: how they start, end, fail, are
+ * cancelled and pause. Method: VMs without a processor; the file is the shared storage.
  */
 #include "migration/migration.h"
 

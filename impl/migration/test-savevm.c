@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The stream as a whole: RAM that changes while it is sent, devices, order, and streams that lie. Method: a VM without a
- * processor, streams in memory.
+ * The stream as a whole: RAM that changes while it is sent, devices, order, and streams that lie. Method: a VM without
+ * a processor, streams in memory.
  */
 #include "migration/savevm.h"
 

@@ -211,7 +211,8 @@ extern const VMStateInfo vmstate_info_timer;
     VMSTATE_VARRAY_(f, s, nf, uint32_t, VMS_VARRAY_UINT32, v, inf, type)
 #define VMSTATE_VARRAY_UINT32_ALLOC(f, s, nf, v, inf, type) \
     { .name = #f, .version_id = (v), .num_offset = vmstate_offset_value(s, nf, uint32_t), .size = sizeof(type), \
-      .info = &(inf), .flags = VMS_VARRAY_UINT32 | VMS_POINTER | VMS_ALLOC, .offset = vmstate_offset_pointer(s, f, type) }
+      .info = &(inf), .flags = VMS_VARRAY_UINT32 | VMS_POINTER | VMS_ALLOC, \
+      .offset = vmstate_offset_pointer(s, f, type) }
 
 /* ---- Structs ---- */
 

@@ -4,14 +4,14 @@
  *
  * Owns: nothing. Context: main context, BQL, outside coroutines.
  */
-#include "monitor/monitor.h"
-#include "monitor/qapi_events.h"
 #include "monitor/qmp_cmds_migration.h"
-#include "monitor/qmp_commands.h"
 
 #include "migration/migration.h"
 #include "migration/savevm_async.h"
 #include "migration/snapshot_jobs.h"
+#include "monitor/monitor.h"
+#include "monitor/qapi_events.h"
+#include "monitor/qmp_commands.h"
 
 /* The error of the call is the result of the command. */
 #define FORWARD(call)       \
