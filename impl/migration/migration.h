@@ -59,7 +59,7 @@ void migration_shutdown(void);
 /** migration_object_cleanup: after devices are gone. Frees everything. */
 void migration_object_cleanup(void);
 
-/** migration_autostart / migration_set_autostart: does the VM start by itself once it could (-S says no, cont says yes)? */
+/** migration_autostart: does the VM start by itself once it could? -S says no, cont says yes. */
 bool migration_autostart(void);
 void migration_set_autostart(bool autostart);
 
