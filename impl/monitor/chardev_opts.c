@@ -2,6 +2,7 @@
 /* Options of the form "first,key=value,flag". See the header. */
 #include "monitor/chardev_opts.h"
 
+#include <json-c/json.h>
 #include <string.h>
 
 typedef struct ChrOpt {
@@ -142,6 +143,18 @@ bool chr_opts_get_number(ChrOpts *opts, const char *key, uint64_t def, uint64_t 
     }
     *ret = n;
     return true;
+}
+
+json_object *chr_opts_to_json(ChrOpts *opts)
+{
+    json_object *obj = json_object_new_object();
+
+    for (guint i = 0; i < opts->list->len; i++) {
+        ChrOpt *o = g_ptr_array_index(opts->list, i);
+
+        json_object_object_add(obj, o->key, json_object_new_string(o->value));
+    }
+    return obj;
 }
 
 bool chr_opts_finish(ChrOpts *opts, GError **errp)

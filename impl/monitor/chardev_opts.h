@@ -26,6 +26,8 @@ bool chr_opts_get_bool(ChrOpts *opts, const char *key, bool def, bool *ret, GErr
 bool chr_opts_get_number(ChrOpts *opts, const char *key, uint64_t def, uint64_t *ret, GError **errp)
     G_GNUC_WARN_UNUSED_RESULT;
 void chr_opts_set(ChrOpts *opts, const char *key, const char *value);
+/** chr_opts_to_json: an object of strings; the last value of a key counts. Caller puts the reference. */
+struct json_object *chr_opts_to_json(ChrOpts *opts);
 /** chr_opts_finish: fails with "Invalid parameter 'x'" if a key was never asked for. */
 bool chr_opts_finish(ChrOpts *opts, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 

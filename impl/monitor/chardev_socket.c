@@ -71,7 +71,8 @@ static void chr_socket_readable(void *opaque)
 {
     ChrSocket *s = opaque;
     uint8_t buf[CHR_SOCKET_CHUNK];
-    unsigned nfds = CHR_SOCKET_MAX_FDS - s->nfds;
+    int fds[CHR_SOCKET_MAX_FDS];
+    unsigned nfds = CHR_SOCKET_MAX_FDS;
     int want = MIN(chr_wants_input(&s->parent), CHR_SOCKET_CHUNK);
     ssize_t n;
 
@@ -79,9 +80,13 @@ static void chr_socket_readable(void *opaque)
         chr_socket_update(&s->parent);
         return;
     }
-    n = sched_stream_read_fds(s->conn, buf, (size_t)want, s->fds + s->nfds, &nfds);
+    n = sched_stream_read_fds(s->conn, buf, (size_t)want, fds, &nfds);
     if (n > 0) {
-        s->nfds += nfds;
+        if (nfds) {
+            chr_socket_drop_fds(s);     /* nobody fetched the earlier ones: they came with a finished command */
+            memcpy(s->fds, fds, nfds * sizeof(fds[0]));
+            s->nfds = nfds;
+        }
         chr_input(&s->parent, buf, (int)n);
         chr_socket_update(&s->parent);
     } else if (n != -EAGAIN) {
@@ -162,7 +167,7 @@ static void chr_socket_free(Chardev *chr)
         aio_set_fd_handler_full(ctx, s->listener, NULL, NULL, NULL, NULL, NULL, chr->channel);
         sched_close(s->listener);
         if (g_str_has_prefix(s->addr, "unix:")) {
-            (void)sched_file_unlink(s->addr + strlen("unix:"));     /* somebody may have removed it already */
+            (void)!sched_file_unlink(s->addr + strlen("unix:"));     /* somebody may have removed it already */
         }
     }
     chr_socket_drop_fds(s);

@@ -20,8 +20,12 @@ struct json_object;
  */
 void qapi_event_emit(unsigned event, const char *name, struct json_object *data);
 
-/** monitor_events_init: subscribe to the observers of the lower modules. */
 void monitor_events_init(void);
+/**
+ * monitor_events_subscribe: hear of run state, jobs, migration and disk errors. Once those modules have their state;
+ * the machine calls it after monitor_init_globals().
+ */
+void monitor_events_subscribe(void);
 void monitor_events_cleanup(void);
 
 #endif

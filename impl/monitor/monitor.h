@@ -9,9 +9,9 @@
  *     monitor/qapi_events.h     qapi_event_send_x(args)
  *
  * Context: input is read in the iohandler context. QMP requests run in the dispatcher coroutine, which lives in the
- * iohandler context and, for each command, moves itself to the main context; commands marked 'coroutine' run there
- * inside it, all others in a bottom half of the main context, outside any coroutine. So the BQL is held and a
- * nested event loop may run in every command.
+ * iohandler context. A command marked 'coroutine' runs inside it, after it has moved itself to the main context,
+ * so that a nested event loop can wake it; every other command runs in a bottom half of the iohandler context,
+ * outside any coroutine and never inside somebody's nested event loop. The BQL is held in both cases.
  */
 #ifndef MONITOR_MONITOR_H
 #define MONITOR_MONITOR_H
@@ -42,6 +42,9 @@ bool monitor_cmdline_qmp(const char *optarg, bool pretty, GError **errp) G_GNUC_
 bool monitor_cmdline_mon(const char *optarg, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 /** monitor_cmdline_add_fd: -add-fd fd=N,set=N[,opaque=TEXT]. */
 bool monitor_cmdline_add_fd(const char *optarg, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
+
+/** monitor_cmdline_object: -object iothread,id=ID[,prop=value]. */
+bool monitor_cmdline_object(const char *optarg, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 
 /** monitor_set_preconfig_done: until then only commands with 'allow-preconfig' run. */
 void monitor_set_preconfig_done(void);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JSON values out of a byte stream. See the header. */
+#include "monitor/json_stream.h"
+
+#include <json-c/json.h>
+#include <string.h>
+
+void json_stream_init(JsonStream *s, JsonStreamFunc *fn, void *opaque)
+{
+    *s = (JsonStream){ .fn = fn, .opaque = opaque, .text = g_string_new(NULL) };
+}
+
+void json_stream_clear(JsonStream *s)
+{
+    if (s->text) {
+        g_string_free(s->text, TRUE);
+        s->text = NULL;
+    }
+}
+
+void json_stream_reset(JsonStream *s)
+{
+    g_string_truncate(s->text, 0);
+    s->depth = s->tokens = 0;
+    s->in_string = s->in_word = s->escaped = false;
+}
+
+/* ---- One value ---- */
+
+static const char *json_error_words(enum json_tokener_error err)
+{
+    switch (err) {
+    case json_tokener_error_parse_object_key_name:
+        return "key is not a string in object";
+    case json_tokener_error_parse_object_key_sep:
+        return "missing : in object pair";
+    case json_tokener_error_parse_object_value_sep:
+        return "expected separator in dict";
+    case json_tokener_error_parse_array:
+        return "expected separator in list";
+    case json_tokener_error_parse_string:
+        return "invalid escape sequence in string";
+    case json_tokener_error_parse_utf8_string:
+        return "invalid UTF-8 sequence in string";
+    case json_tokener_error_parse_null:
+    case json_tokener_error_parse_boolean:
+        return "invalid keyword";
+    case json_tokener_error_parse_number:
+        return "invalid number";
+    case json_tokener_error_depth:
+        return "nesting too deep";
+    default:
+        return "expecting value";
+    }
+}
+
+bool json_parse_text(const char *text, size_t len, json_object **ret, GError **errp)
+{
+    struct json_tokener *tok = json_tokener_new_ex(JSON_STREAM_MAX_DEPTH + 2);
+    json_object *value;
+    enum json_tokener_error err;
+
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    value = json_tokener_parse_ex(tok, text, (int)len);
+    err = json_tokener_get_error(tok);
+    if (err == json_tokener_continue) {
+        value = json_tokener_parse_ex(tok, "", 1);      /* the end: numbers and keywords need to see it */
+        err = json_tokener_get_error(tok);
+    }
+    json_tokener_free(tok);
+    if (err != json_tokener_success) {
+        error_setg(errp, "JSON parse error, %s", json_error_words(err));
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+static void json_stream_value(JsonStream *s)
+{
+    GError *err = NULL;
+    json_object *value = NULL;
+
+    if (!json_parse_text(s->text->str, s->text->len, &value, &err)) {
+        value = NULL;
+    }
+    json_stream_reset(s);
+    s->fn(s->opaque, value, err);
+}
+
+/* ---- The scanner ---- */
+
+static void json_stream_stray(JsonStream *s, unsigned char c)
+{
+    GError *err = NULL;
+
+    json_stream_reset(s);
+    if (g_ascii_isprint(c)) {
+        error_setg(&err, "JSON parse error, stray '%c'", c);
+    } else {
+        error_setg(&err, "JSON parse error, stray '\\x%02x'", c);
+    }
+    s->fn(s->opaque, NULL, err);
+}
+
+static bool json_stream_within_limits(JsonStream *s)
+{
+    const char *what = NULL;
+    GError *err = NULL;
+
+    if (s->depth > JSON_STREAM_MAX_DEPTH) {
+        what = "nesting depth";
+    } else if (s->tokens > JSON_STREAM_MAX_TOKENS) {
+        what = "token count";
+    } else if (s->text->len > JSON_STREAM_MAX_BYTES) {
+        what = "token size";
+    }
+    if (!what) {
+        return true;
+    }
+    json_stream_reset(s);
+    s->skipping = true;
+    error_setg(&err, "JSON %s limit exceeded", what);
+    s->fn(s->opaque, NULL, err);
+    return false;
+}
+
+static void json_stream_in_string(JsonStream *s, unsigned char c)
+{
+    if (c < 0x20 || c > 0xf4) {
+        json_stream_stray(s, c);
+        return;
+    }
+    g_string_append_c(s->text, (char)c);
+    if (s->escaped) {
+        s->escaped = false;
+    } else if (c == '\\') {
+        s->escaped = true;
+    } else if (c == '"') {
+        s->in_string = false;
+    }
+}
+
+static void json_stream_outside(JsonStream *s, unsigned char c)
+{
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+        if (s->depth) {
+            g_string_append_c(s->text, (char)c);
+        }
+        return;
+    }
+    if (c < 0x20 || c >= 0x7f) {
+        json_stream_stray(s, c);
+        return;
+    }
+    g_string_append_c(s->text, (char)c);
+    s->tokens++;
+    if (c == '{' || c == '[') {
+        s->depth++;
+    } else if ((c == '}' || c == ']') && s->depth) {
+        s->depth--;
+    } else if (c == '"') {
+        s->in_string = true;
+    } else if (g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.' || c == '_') {
+        s->in_word = true;
+    }
+}
+
+static void json_stream_byte(JsonStream *s, unsigned char c)
+{
+    if (s->skipping) {
+        s->skipping = c != '\n';
+        return;
+    }
+    if (s->in_word && !(g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.' || c == '_')) {
+        s->in_word = false;
+        if (!s->depth) {
+            json_stream_value(s);       /* a bare word ends where something else begins */
+        }
+    }
+    if (s->in_word) {
+        g_string_append_c(s->text, (char)c);
+    } else if (s->in_string) {
+        json_stream_in_string(s, c);
+    } else {
+        json_stream_outside(s, c);
+    }
+    if (json_stream_within_limits(s) && s->text->len && !s->depth && !s->in_string && !s->in_word) {
+        json_stream_value(s);
+    }
+}
+
+void json_stream_feed(JsonStream *s, const char *buf, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        json_stream_byte(s, (unsigned char)buf[i]);
+    }
+}
+
+/* ---- Output ---- */
+
+char *json_to_text(json_object *value, bool pretty)
+{
+    int flags = JSON_C_TO_STRING_NOSLASHESCAPE | (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : 0);
+    const char *text = json_object_to_json_string_ext(value, flags);
+    GString *out;
+    bool in_string = false;
+
+    if (pretty) {
+        return g_strdup(text);
+    }
+    out = g_string_sized_new(strlen(text) + 16);
+    for (const char *p = text; *p; p++) {
+        g_string_append_c(out, *p);
+        if (*p == '\\' && in_string) {
+            g_string_append_c(out, *++p);
+        } else if (*p == '"') {
+            in_string = !in_string;
+        } else if (!in_string && (*p == ',' || *p == ':')) {
+            g_string_append_c(out, ' ');
+        }
+    }
+    return g_string_free(out, FALSE);
+}
