@@ -9,6 +9,7 @@
  */
 #include "migration/savevm.h"
 
+#include "aio/bql.h"
 #include "base/assert.h"
 #include "block/block.h"
 #include "migration/global_state.h"
@@ -34,6 +35,7 @@ static G_NO_INLINE int qemu_savevm_state(QEMUFile *f, GError **errp)
     MigrationState *ms = migrate_get_current();
     int ret;
 
+    assert(bql_locked());
     if (migration_is_running()) {
         error_setg(errp, "There's a migration process in progress");
         return -EINVAL;
