@@ -2,7 +2,7 @@
 /*
  * Internal snapshots: the VM's state in the VM state area of one image, and a disk snapshot of every image.
  *
- * Owns: nothing. Context: main context with the BQL: the main thread, or a vCPU thread that polls it. Everything polls.
+ * Owns: nothing. Context: main thread, BQL. Everything polls.
  *
  * I1  The VM is stopped and all nodes are drained from before the state is written until every disk has its snapshot.
  * I2  Whatever fails, the run state afterwards is the one before.

@@ -3,10 +3,13 @@
  * Jobs snapshot-save, snapshot-load and snapshot-delete.
  *
  * The work itself is not for coroutines: it stops the VM, polls and changes the graph. So each job's coroutine queues a
- * bottom half on the main context and yields; whoever dispatches that context does the work, be it the main thread or
- * a vCPU thread that polls inside a device access (R3 of the context rules in aio/aio.h).
+ * bottom half on the main context and yields.
  *
  * Owns: nothing but the jobs. Context: job callbacks and bottom halves in the main context.
+ *
+ * I1  The work is done by the main thread. Whoever dispatches the main context comes to the bottom half first, and that
+ *     may be a vCPU thread that polls inside a device access: it cannot stop the VM (vm_stop() is only a request there),
+ *     and its own registers would be saved in the middle of an instruction. It passes the work on to the outer loop.
  */
 #include "migration/snapshot_jobs.h"
 
@@ -36,10 +39,23 @@ static void snapshot_job_done(SnapshotJob *s, bool ok)
     aio_co_wake(s->co);
 }
 
+/* (I1) Is the caller the wrong thread? Then @bh will run again, from the main thread's outer loop. */
+static bool snapshot_job_passed_on(SnapshotJob *s, QEMUBHFunc *bh, const char *name)
+{
+    if (sched_slot_get(SCHED_SLOT_AIO_CONTEXT) == qemu_get_aio_context()) {
+        return false;
+    }
+    aio_bh_schedule_oneshot_full(iohandler_get_aio_context(), bh, s, name);
+    return true;
+}
+
 static void snapshot_save_job_bh(void *opaque)
 {
     SnapshotJob *s = opaque;
 
+    if (snapshot_job_passed_on(s, snapshot_save_job_bh, "snapshot_save_job_bh")) {
+        return;
+    }
     job_progress_set_remaining(&s->common, 1);
     snapshot_job_done(s, save_snapshot(s->tag, false, s->vmstate, true, job_devices(s), s->errp));
 }
@@ -50,6 +66,9 @@ static void snapshot_load_job_bh(void *opaque)
     RunState before = runstate_get();
     bool ok;
 
+    if (snapshot_job_passed_on(s, snapshot_load_job_bh, "snapshot_load_job_bh")) {
+        return;
+    }
     job_progress_set_remaining(&s->common, 1);
     (void)vm_stop(RUN_STATE_RESTORE_VM);    /* what was not flushed is thrown away by the load */
     ok = load_snapshot(s->tag, s->vmstate, true, job_devices(s), s->errp);
@@ -63,6 +82,9 @@ static void snapshot_delete_job_bh(void *opaque)
 {
     SnapshotJob *s = opaque;
 
+    if (snapshot_job_passed_on(s, snapshot_delete_job_bh, "snapshot_delete_job_bh")) {
+        return;
+    }
     job_progress_set_remaining(&s->common, 1);
     snapshot_job_done(s, delete_snapshot(s->tag, true, job_devices(s), s->errp));
 }

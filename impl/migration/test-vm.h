@@ -30,8 +30,8 @@ static const VMStateDescription vmstate_test_device = {
     },
 };
 
-/** test_vm_start: on the calling thread, which becomes this machine's main thread. */
-static inline void test_vm_start(TestVM *vm, const char *name, bool incoming, bool autostart)
+/** test_vm_start_sized: on the calling thread, which becomes this machine's main thread. @ram_size in bytes. */
+static inline void test_vm_start_sized(TestVM *vm, const char *name, bool incoming, bool autostart, uint64_t ram_size)
 {
     GError *err = NULL;
 
@@ -45,12 +45,17 @@ static inline void test_vm_start(TestVM *vm, const char *name, bool incoming, bo
     runstate_init(incoming);
     memory_machine_init();
     migration_object_init(autostart);
-    if (!memory_region_init_ram(&vm->ram, NULL, "pc.ram", TEST_RAM_SIZE, &err)) {
+    if (!memory_region_init_ram(&vm->ram, NULL, "pc.ram", ram_size, &err)) {
         base_fatal("%s", err->message);
     }
     memory_region_add_subregion(get_system_memory(), 0, &vm->ram);
     vm->host = memory_region_get_ram_ptr(&vm->ram);
     vmstate_register("0000:00:01.0", 0, &vmstate_test_device, vm);
+}
+
+static inline void test_vm_start(TestVM *vm, const char *name, bool incoming, bool autostart)
+{
+    test_vm_start_sized(vm, name, incoming, autostart, TEST_RAM_SIZE);
 }
 
 static inline void test_vm_stop(TestVM *vm)
