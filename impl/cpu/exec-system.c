@@ -423,7 +423,7 @@ int op_lar(X86CPU *cpu, const Insn *in)
     types &= cpu_long(cpu) ? long_types : UINT32_MAX;
     ok = visible_descriptor(cpu, (uint32_t)sel, &d) && ((d.hi & DESC_S) || (types >> desc_type(d.hi) & 1));
     if (ok) {
-        reg_wr(cpu, in->rs, in->size, in->aux ? desc_to_cache(0, &d).limit : d.hi & 0x00ffff00);
+        reg_wr(cpu, in->rs, in->size, in->aux ? desc_to_cache(0, &d).limit : d.hi & 0x00f0ff00);
     }
     set_zf(cpu, ok);
     return RET_NEXT;
