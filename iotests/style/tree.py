@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def files():
     """Tracked files and new ones that are not ignored, in order, as paths relative to the root."""
     list_files = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    if shutil.which("git") and (ROOT / ".git").exists():
-        out = subprocess.run(list_files, capture_output=True, check=True).stdout
+    out = subprocess.run(list_files, capture_output=True).stdout if shutil.which("git") else b""
+    if out:
         names = [n.decode() for n in out.split(b"\0") if n]
-    else:       # an unpacked archive
+    else:       # an unpacked archive, or a tree of somebody whom git does not trust
         names = [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
         names = [n for n in names if not n.startswith(("build", ".git/")) and "__pycache__" not in n]
     return [Path(n) for n in sorted(set(names)) if (ROOT / n).is_file()]
