@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "devices/device_int.h"
+
 static bool qdev_id_is_wellformed(const char *id)
 {
     if (!g_ascii_isalpha(*id)) {
@@ -58,6 +60,31 @@ static bool qdev_set_options(DeviceState *dev, const GPtrArray *opts, GError **e
     return true;
 }
 
+void device_add_global(const char *driver, const char *prop, const char *value)
+{
+    GPtrArray *globals = device_globals();
+
+    g_ptr_array_add(globals, g_strdup(driver));
+    g_ptr_array_add(globals, g_strdup(prop));
+    g_ptr_array_add(globals, g_strdup(value));
+}
+
+static bool qdev_set_globals(DeviceState *dev, GError **errp)
+{
+    GPtrArray *globals = device_globals();
+
+    for (unsigned i = 0; i + 2 < globals->len; i += 3) {
+        if (strcmp(g_ptr_array_index(globals, i), dev->klass->name) == 0 &&
+            !device_set_prop(dev, g_ptr_array_index(globals, i + 1), g_ptr_array_index(globals, i + 2), errp)) {
+            error_prepend(errp, "can't apply global %s.%s=%s: ", dev->klass->name,
+                          (const char *)g_ptr_array_index(globals, i + 1),
+                          (const char *)g_ptr_array_index(globals, i + 2));
+            return false;
+        }
+    }
+    return true;
+}
+
 DeviceState *qdev_device_add(const char *driver, const GPtrArray *opts, GError **errp)
 {
     const DeviceClass *dc = device_class_by_name(driver);
@@ -88,7 +115,7 @@ DeviceState *qdev_device_add(const char *driver, const GPtrArray *opts, GError *
         return NULL;
     }
     if (id && device_find_by_id(id)) {
-        error_setg(errp, "Duplicate device ID '%s'", id);
+        error_setg(errp, "Duplicate ID '%s' for device", id);
         return NULL;
     }
     bus = qdev_choose_bus(dc, bus_name, errp);
@@ -97,7 +124,7 @@ DeviceState *qdev_device_add(const char *driver, const GPtrArray *opts, GError *
     }
     dev = device_new(dc);
     dev->id = g_strdup(id);
-    if (!qdev_set_options(dev, opts, errp) || !device_realize(dev, bus, errp)) {
+    if (!qdev_set_globals(dev, errp) || !qdev_set_options(dev, opts, errp) || !device_realize(dev, bus, errp)) {
         device_free(dev);
         return NULL;
     }

@@ -13,6 +13,7 @@
 
 typedef struct DevicesState {
     BusState sysbus;
+    GPtrArray *globals;         /* of char *: driver, property, value */
 } DevicesState;
 
 static const BusClass sysbus_class = { .type = "System" };
@@ -27,6 +28,7 @@ void devices_machine_init(void)
     DevicesState *s = g_new0(DevicesState, 1);
 
     machine_set_state(MACHINE_DEVICES, s);
+    s->globals = g_ptr_array_new_with_free_func(g_free);
     bus_init(&s->sysbus, &sysbus_class, NULL, "main-system-bus");
 }
 
@@ -38,8 +40,14 @@ void devices_machine_cleanup(void)
         return;
     }
     bus_cleanup(&s->sysbus);
+    g_ptr_array_free(s->globals, TRUE);
     machine_set_state(MACHINE_DEVICES, NULL);
     g_free(s);
+}
+
+GPtrArray *device_globals(void)
+{
+    return devices_state()->globals;
 }
 
 BusState *sysbus_get_default(void)

@@ -7,6 +7,9 @@
 
 #include "devices/device.h"
 
+/** The current machine's globals: driver, property, value (char *), in order of arrival. */
+GPtrArray *device_globals(void);
+
 /** device_prop_set_default: @p belongs to @dev's own class; the field is still zero. */
 void device_prop_set_default(DeviceState *dev, const Property *p);
 /** device_prop_release: give back what the field owns. */

@@ -62,6 +62,9 @@ void machine_state_free(MachineState *ms)
     g_free(ms->cpu_type);
     g_free(ms->accel);
     g_free(ms->firmware);
+    for (unsigned i = 0; i < MACHINE_MAX_PFLASH; i++) {
+        g_free(ms->pflash[i]);
+    }
     for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++) {
         g_free(ms->serial[i]);
     }

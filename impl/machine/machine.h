@@ -13,7 +13,6 @@
 #include "base/error.h"
 #include "machine/runstate.h"
 
-typedef struct BlockBackend BlockBackend;
 typedef struct MachineState MachineState;
 typedef struct MachineClass MachineClass;
 
@@ -40,7 +39,7 @@ struct MachineState {
     char *cpu_type;
     char *accel;
     char *firmware;             /* -bios or NULL */
-    BlockBackend *pflash[MACHINE_MAX_PFLASH];
+    char *pflash[MACHINE_MAX_PFLASH];   /* backend or node names */
     char *serial[MACHINE_MAX_SERIAL];   /* labels of chardevs, NULL: no port */
     void *board;                /* the class's own */
 };

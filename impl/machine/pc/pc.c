@@ -124,34 +124,42 @@ static bool pc_init_bios(MachineState *ms, PCBoard *b, GError **errp)
     return true;
 }
 
-/* Returns the chip's size, 0 on error. */
-static uint64_t pc_init_flash(unsigned unit, BlockBackend *blk, hwaddr end, MemoryRegion **ret_mem, GError **errp)
+static bool pc_check_flash_size(const char *drive, int64_t size, hwaddr end, GError **errp)
 {
-    g_autofree char *name = g_strdup_printf("system.flash%u", unit);
-    int64_t size = blk_getlength(blk);
-    g_autofree char *blocks = NULL;
-    DeviceState *dev;
-
     if (size <= 0 || size % PC_FLASH_SECTOR) {
         error_setg(errp, "system firmware block device %s has invalid size %" G_GINT64_FORMAT ": "
-                   "its size must be a non-zero multiple of 0x%x", blk_name(blk), size, PC_FLASH_SECTOR);
-        return 0;
+                   "its size must be a non-zero multiple of 0x%x", drive, size, PC_FLASH_SECTOR);
+        return false;
     }
     if ((uint64_t)size > PC_FLASH_MAX || 4 * GiB - end + size > PC_FLASH_MAX) {
         error_setg(errp, "combined size of system firmware exceeds %llu bytes", PC_FLASH_MAX);
-        return 0;
+        return false;
     }
-    dev = device_new(&cfi_pflash01_class);
+    return true;
+}
+
+/* The chip ends at @end. Returns its region, or NULL. */
+static MemoryRegion *pc_init_flash(unsigned unit, const char *drive, hwaddr end, GError **errp)
+{
+    g_autofree char *name = g_strdup_printf("system.flash%u", unit);
+    g_autofree char *blocks = NULL;
+    DeviceState *dev = device_new(&cfi_pflash01_class);
+    int64_t size;
+
+    if (!device_set_prop(dev, "drive", drive, errp)) {
+        device_free(dev);
+        return NULL;
+    }
+    size = blk_getlength(pflash_cfi01_get_blk(dev));
     blocks = g_strdup_printf("%" G_GINT64_FORMAT, size / PC_FLASH_SECTOR);
-    if (!device_set_prop(dev, "drive", blk_name(blk), errp) || !device_set_prop(dev, "num-blocks", blocks, errp) ||
+    if (!pc_check_flash_size(drive, size, end, errp) || !device_set_prop(dev, "num-blocks", blocks, errp) ||
         !device_set_prop(dev, "sector-length", G_STRINGIFY(PC_FLASH_SECTOR), errp) ||
         !device_set_prop(dev, "name", name, errp) || !device_realize(dev, sysbus_get_default(), errp)) {
         device_free(dev);
-        return 0;
+        return NULL;
     }
-    *ret_mem = pflash_cfi01_get_memory(dev);
-    pc_map(*ret_mem, end - size, 0);
-    return size;
+    pc_map(pflash_cfi01_get_memory(dev), end - size, 0);
+    return pflash_cfi01_get_memory(dev);
 }
 
 static bool pc_init_flashes(MachineState *ms, PCBoard *b, GError **errp)
@@ -161,13 +169,12 @@ static bool pc_init_flashes(MachineState *ms, PCBoard *b, GError **errp)
     uint64_t isa_size;
 
     for (unsigned i = 0; i < MACHINE_MAX_PFLASH && ms->pflash[i]; i++) {
-        MemoryRegion *mem = NULL;
-        uint64_t size = pc_init_flash(i, ms->pflash[i], end, &mem, errp);
+        MemoryRegion *mem = pc_init_flash(i, ms->pflash[i], end, errp);
 
-        if (!size) {
+        if (!mem) {
             return false;
         }
-        end -= size;
+        end -= memory_region_size(mem);
         first = first ? first : mem;
     }
     isa_size = MIN(memory_region_size(first), PC_ISA_BIOS_MAX);

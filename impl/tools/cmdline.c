@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of options, and reading them.
+ */
+#include "tools/cmdline.h"
+
+#include <string.h>
+
+#define OPT(text, opt_id, arg, help_text) { .name = (text), .id = (opt_id), .has_arg = (arg), .help = (help_text) }
+
+static const CmdOpt cmd_opts[] = {
+    OPT("h", CMD_HELP, false, NULL),
+    OPT("help", CMD_HELP, false, "-help or -h      print this text"),
+    OPT("version", CMD_VERSION, false, "-version         print the version"),
+    OPT("machine", CMD_MACHINE, true,
+        "-machine [type=]NAME[,pflash0=NODE][,pflash1=NODE]\n"
+        "                 choose the machine (-machine help lists them)"),
+    OPT("M", CMD_MACHINE, true, NULL),
+    OPT("cpu", CMD_CPU, true, "-cpu MODEL       choose the processor (-cpu help lists them)"),
+    OPT("accel", CMD_ACCEL, true, "-accel NAME      choose the accelerator (-accel help lists them)"),
+    OPT("smp", CMD_SMP, true, "-smp [cpus=]N    number of processors"),
+    OPT("m", CMD_M, true, "-m [size=]MEGS   memory size; suffix M or G"),
+    OPT("bios", CMD_BIOS, true, "-bios FILE       firmware"),
+    OPT("name", CMD_NAME, true, "-name STRING     name of the guest"),
+    OPT("uuid", CMD_UUID, true, "-uuid UUID       identity of the guest"),
+    OPT("rtc", CMD_RTC, true, "-rtc [base=utc][,clock=host|vm]\n                 the guest's clock"),
+    OPT("boot", CMD_BOOT, true, "-boot [order=DRIVES][,menu=on|off][,strict=on|off]\n                 boot order"),
+    OPT("object", CMD_OBJECT, true, "-object iothread,id=ID[,poll-max-ns=N][,poll-grow=N][,poll-shrink=N]\n"
+        "                 create an object"),
+    OPT("device", CMD_DEVICE, true, "-device DRIVER[,PROP=VALUE...]\n"
+        "                 add a device (-device help lists them, -device DRIVER,help its properties)"),
+    OPT("global", CMD_GLOBAL, true, "-global DRIVER.PROP=VALUE\n                 set a default for a device property"),
+    OPT("drive", CMD_DRIVE, true, "-drive [file=FILE][,if=none|virtio|pflash][,id=ID][,format=FMT][,readonly=on]...\n"
+        "                 add a disk image"),
+    OPT("blockdev", CMD_BLOCKDEV, true, "-blockdev [driver=]DRIVER[,node-name=N][,PROP=VALUE...]\n"
+        "                 add a block node; JSON is accepted too"),
+    OPT("chardev", CMD_CHARDEV, true, "-chardev BACKEND,id=ID[,OPTIONS]\n                 add a character device"),
+    OPT("serial", CMD_SERIAL, true, "-serial DEV      redirect a serial port"),
+    OPT("parallel", CMD_PARALLEL, true, "-parallel none   there are no parallel ports"),
+    OPT("monitor", CMD_MONITOR, true, "-monitor DEV     human monitor"),
+    OPT("qmp", CMD_QMP, true, "-qmp DEV         QMP monitor"),
+    OPT("qmp-pretty", CMD_QMP_PRETTY, true, "-qmp-pretty DEV  QMP monitor with readable output"),
+    OPT("mon", CMD_MON, true, "-mon [chardev=]ID[,mode=readline|control][,pretty=on|off]\n"
+        "                 monitor on a character device"),
+    OPT("add-fd", CMD_ADD_FD, true, "-add-fd fd=N,set=N[,opaque=TEXT]\n                 add a descriptor to a set"),
+    OPT("nographic", CMD_NOGRAPHIC, false, "-nographic       no display; serial port and monitor on the terminal"),
+    OPT("display", CMD_DISPLAY, true, "-display none    there is no display"),
+    OPT("vga", CMD_VGA, true, "-vga none        there is no graphics card"),
+    OPT("net", CMD_NET, true, "-net none        there is no network"),
+    OPT("nic", CMD_NIC, true, "-nic none        there is no network"),
+    OPT("nodefaults", CMD_NODEFAULTS, false, "-nodefaults      no default devices"),
+    OPT("no-user-config", CMD_NO_USER_CONFIG, false, "-no-user-config  do not read configuration files (there are none)"),
+    OPT("S", CMD_S, false, "-S               do not start the guest ('cont' starts it)"),
+    OPT("incoming", CMD_INCOMING, true, "-incoming URI    wait for a migration: tcp:, unix:, fd:, exec:, file:, defer"),
+    OPT("loadvm", CMD_LOADVM, true, "-loadvm TAG      start from an internal snapshot"),
+    OPT("loadstate", CMD_LOADSTATE, true, "-loadstate FILE  start from a state file of savevm-start"),
+    OPT("no-reboot", CMD_NO_REBOOT, false, "-no-reboot       exit instead of resetting"),
+    OPT("no-shutdown", CMD_NO_SHUTDOWN, false, "-no-shutdown     stop instead of exiting when the guest powers off"),
+    OPT("action", CMD_ACTION, true, "-action reboot=reset|shutdown\n-action shutdown=poweroff|pause\n"
+        "                 what to do on these events"),
+    OPT("pidfile", CMD_PIDFILE, true, "-pidfile FILE    write the process id to FILE"),
+};
+
+static const CmdOpt *cmdline_find(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(cmd_opts); i++) {
+        if (strcmp(cmd_opts[i].name, name) == 0) {
+            return &cmd_opts[i];
+        }
+    }
+    return NULL;
+}
+
+/* What a bare word on the command line means: a disk image. */
+static const CmdOpt cmd_bare = OPT("", CMD_DRIVE, true, NULL);
+
+bool cmdline_parse(CmdLine *c, int argc, char **argv)
+{
+    c->args = g_array_new(FALSE, FALSE, sizeof(CmdArg));
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        CmdArg a = { .opt = &cmd_bare, .arg = word };
+
+        if (word[0] != '-') {
+            g_array_append_val(c->args, a);
+            continue;
+        }
+        a.opt = cmdline_find(word + (word[1] == '-' ? 2 : 1));
+        a.arg = NULL;
+        if (!a.opt) {
+            g_printerr("rondo: %s: invalid option\n", word);
+            return false;
+        }
+        if (a.opt->has_arg) {
+            if (i + 1 >= argc) {
+                g_printerr("rondo: %s: requires an argument\n", word);
+                return false;
+            }
+            a.arg = argv[++i];
+        }
+        g_array_append_val(c->args, a);
+    }
+    return true;
+}
+
+void cmdline_clear(CmdLine *c)
+{
+    g_clear_pointer(&c->args, g_array_unref);
+}
+
+const CmdArg *cmdline_each(const CmdLine *c, CmdOptId id, unsigned *pos)
+{
+    while (*pos < c->args->len) {
+        const CmdArg *a = &g_array_index(c->args, CmdArg, (*pos)++);
+
+        if (a->opt->id == id) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+const CmdArg *cmdline_last(const CmdLine *c, CmdOptId id)
+{
+    const CmdArg *last = NULL;
+    const CmdArg *a;
+    unsigned pos = 0;
+
+    while ((a = cmdline_each(c, id, &pos))) {
+        last = a;
+    }
+    return last;
+}
+
+bool cmdline_report(const CmdArg *a, GError *err)
+{
+    const char *message = err ? err->message : "failed";
+
+    if (!a) {
+        g_printerr("rondo: %s\n", message);
+    } else if (a->opt == &cmd_bare) {
+        g_printerr("rondo: %s: %s\n", a->arg, message);
+    } else {
+        g_printerr("rondo: -%s%s%s: %s\n", a->opt->name, a->arg ? " " : "", a->arg ? a->arg : "", message);
+    }
+    g_clear_error(&err);
+    return false;
+}
+
+void cmdline_print_help(void)
+{
+    g_print("usage: rondo [options] [disk_image]\n\nAn option starts with one or two dashes.\n\n");
+    for (unsigned i = 0; i < G_N_ELEMENTS(cmd_opts); i++) {
+        if (cmd_opts[i].help) {
+            g_print("%s\n", cmd_opts[i].help);
+        }
+    }
+}
