@@ -152,8 +152,8 @@ static bool stage_pidfile_up(Run *r)
 
 static void stage_pidfile_down(Run *r)
 {
-    if (r->pidfile_written) {
-        (void)sched_file_unlink(r->opt.pidfile);    /* somebody else may have done it */
+    if (r->pidfile_written && sched_file_unlink(r->opt.pidfile) == -EACCES) {
+        g_printerr("rondo: cannot remove PID file '%s'\n", r->opt.pidfile);
     }
 }
 

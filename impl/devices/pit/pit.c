@@ -53,11 +53,6 @@ static int64_t pit_ticks_to_ns(uint64_t ticks)
     return (int64_t)((unsigned __int128)ticks * NANOSECONDS_PER_SECOND / PIT_FREQ) + 1;
 }
 
-static bool pit_is_periodic(const PITChannel *c)
-{
-    return c->mode == 2 || c->mode == 3;
-}
-
 static uint16_t pit_get_count(const PITChannel *c, int64_t now)
 {
     uint64_t d = pit_ticks(c, now);
