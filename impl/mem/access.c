@@ -302,9 +302,18 @@ MemTxResult address_space_write_rom(AddressSpace *as, hwaddr addr, MemTxAttrs at
 /* ---- Single accesses ---- */
 
 /*
- * A CPU access is one access to the device, whatever its alignment; only one that leaves the range is cut.
- * That differs from the DMA copy above on purpose: a 4-byte register must see one 4-byte access.
+ * A CPU access is one access to the device, whatever its alignment; only one that leaves the device's region is cut.
+ * That differs from the DMA copy above on purpose: a 4-byte register must see one 4-byte access, even if another
+ * device sits on top of part of it (the PC's reset port 0xcf9 lies inside the PCI address register 0xcf8).
  */
+static bool single_access(const FlatRange *fr, hwaddr addr, unsigned size, bool is_write)
+{
+    if (!fr || flatrange_is_direct(fr, is_write)) {
+        return false;
+    }
+    return memory_region_size(fr->mr) - (fr->offset_in_region + (addr - fr->addr)) >= size;
+}
+
 uint64_t address_space_ld(AddressSpace *as, hwaddr addr, unsigned size, MemTxAttrs attrs, MemTxResult *result)
 {
     FlatView *view = address_space_get_flatview(as);
@@ -312,7 +321,7 @@ uint64_t address_space_ld(AddressSpace *as, hwaddr addr, unsigned size, MemTxAtt
     MemTxResult r = MEMTX_OK;
     uint64_t v = 0;
 
-    if (fr && fr->size - (addr - fr->addr) >= size && !flatrange_is_direct(fr, false)) {
+    if (single_access(fr, addr, size, false)) {
         MemoryRegion *mr = fr->mr;
         hwaddr off = fr->offset_in_region + (addr - fr->addr);
 
@@ -336,7 +345,7 @@ void address_space_st(AddressSpace *as, hwaddr addr, uint64_t val, unsigned size
     const FlatRange *fr = flatview_lookup(view, addr);
     MemTxResult r = MEMTX_OK;
 
-    if (fr && fr->size - (addr - fr->addr) >= size && !flatrange_is_direct(fr, true)) {
+    if (single_access(fr, addr, size, true)) {
         MemoryRegion *mr = fr->mr;
         hwaddr off = fr->offset_in_region + (addr - fr->addr);
 
