@@ -93,7 +93,7 @@ def call(command):
     lines = wrap(head, arguments(command.arg, command.boxed, 'arg') + ['&err'], ';')
     lines += ['    if (err) {', '        g_propagate_error(errp, err);']
     if command.ret:
-        lines += ['    } else {', f'        *ret_value = visit_out_{c_name(command.ret.name)}(ret);']
+        lines += ['    } else {', f'        *ret_value = visit_out_{c_name(command.ret.name, False)}(ret);']
     lines.append('    }')
     return lines
 
@@ -106,21 +106,21 @@ def marshal(command):
         return [proto, '{', f'    qmp_{name}(args, ret_value, errp);', '}', '']
     lines = [proto, '{', '    GError *err = NULL;', '    QapiIn in;', '    bool ok;']
     if command.arg:
-        lines.append(f'    {c_name(command.arg.name)} arg = {{ 0 }};')
+        lines.append(f'    {c_name(command.arg.name, False)} arg = {{ 0 }};')
     if command.ret:
         lines.append(f'    {ret_type(command)}ret;')
-    visit = f'visit_in_{c_name(command.arg.name)}_members(&in, &arg, errp) && ' if command.arg else ''
+    visit = f'visit_in_{c_name(command.arg.name, False)}_members(&in, &arg, errp) && ' if command.arg else ''
     lines += ['', '    ok = qapi_in_begin(&in, NULL, args, errp) &&', f'         {visit}qapi_in_end(&in, errp);',
               '    qapi_in_clear(&in);', '    if (!ok) {']
     if command.arg:
-        lines.append(f'        qapi_clear_{c_name(command.arg.name)}(&arg);')
+        lines.append(f'        qapi_clear_{c_name(command.arg.name, False)}(&arg);')
     lines += ['        return;', '    }'] + call(command)
     if command.ret and command.ret.pointer:
         release = {'str': 'g_free', 'any': 'json_object_put'}.get(command.ret.name,
-                                                                 'qapi_free_' + c_name(command.ret.name))
+                                                                 'qapi_free_' + c_name(command.ret.name, False))
         lines.append(f'    {release}(ret);')
     if command.arg:
-        lines.append(f'    qapi_clear_{c_name(command.arg.name)}(&arg);')
+        lines.append(f'    qapi_clear_{c_name(command.arg.name, False)}(&arg);')
     return lines + ['}', '']
 
 
@@ -157,7 +157,7 @@ def event_body(event):
     send = f'qapi_event_emit(QAPI_EVENT_{upper_name(event.name)}, "{event.name}", '
     if not event.arg:
         return [f'    {send}NULL);']
-    name = c_name(event.arg.name)
+    name = c_name(event.arg.name, False)
     if event.boxed:
         return [f'    {send}visit_out_{name}(arg));']
     lines = [f'    {name} arg = {{ 0 }};', '']

@@ -22,21 +22,21 @@ def star(typ):
 
 
 def in_proto(typ):
-    return (f'bool visit_in_{c_name(typ.name)}(const QapiAt *at, struct json_object *value, {star(typ)}*ret, '
+    return (f'bool visit_in_{c_name(typ.name, False)}(const QapiAt *at, struct json_object *value, {star(typ)}*ret, '
             'GError **errp)')
 
 
 def in_members_proto(obj):
-    return f'bool visit_in_{c_name(obj.name)}_members(QapiIn *in, {c_name(obj.name)} *obj, GError **errp)'
+    return f'bool visit_in_{c_name(obj.name, False)}_members(QapiIn *in, {c_name(obj.name, False)} *obj, GError **errp)'
 
 
 def out_proto(typ):
     const = 'const ' if typ.pointer else ''
-    return f'struct json_object *visit_out_{c_name(typ.name)}({const}{star(typ)}obj)'
+    return f'struct json_object *visit_out_{c_name(typ.name, False)}({const}{star(typ)}obj)'
 
 
 def out_members_proto(obj):
-    return f'void visit_out_{c_name(obj.name)}_members(struct json_object *out, const {c_name(obj.name)} *obj)'
+    return f'void visit_out_{c_name(obj.name, False)}_members(struct json_object *out, const {c_name(obj.name, False)} *obj)'
 
 
 def generate_header(schema):
@@ -49,7 +49,7 @@ def generate_header(schema):
 
 
 def enum_functions(enum):
-    name = c_name(enum.name)
+    name = c_name(enum.name, False)
     lines = [f'static const char *const {name}_in_names[] = {{']
     lines += [f'    [{enum.const(v)}] = "{v}",' for v in enum.names()]
     return lines + ['};', '', in_proto(enum), '{', '    int found;', '',
@@ -61,7 +61,7 @@ def enum_functions(enum):
 
 
 def in_member(member):
-    cname, tname = c_name(member.name), c_name(member.type.name)
+    cname, tname = c_name(member.name), c_name(member.type.name, False)
     if not member.optional:
         return [f'    if (!qapi_in_required(in, "{member.name}", &m, errp) ||',
                 f'        !visit_in_{tname}(&m.at, m.value, &obj->{cname}, errp)) {{',
@@ -78,7 +78,7 @@ def in_members(obj):
     if obj.local:
         lines += ['    QapiMember m;', '']
     if obj.base:
-        base = c_name(obj.base.name)
+        base = c_name(obj.base.name, False)
         lines += [f'    if (!visit_in_{base}_members(in, ({base} *)obj, errp)) {{', '        return false;', '    }']
     for member in obj.local:
         lines += in_member(member)
@@ -86,13 +86,13 @@ def in_members(obj):
         lines.append(f'    switch (obj->{c_name(obj.tag.name)}) {{')
         for value, branch in obj.variants:
             lines += [f'    case {obj.tag.type.const(value)}:',
-                      f'        return visit_in_{c_name(branch.name)}_members(in, &obj->u.{c_name(value)}, errp);']
+                      f'        return visit_in_{c_name(branch.name, False)}_members(in, &obj->u.{c_name(value)}, errp);']
         lines += ['    default:', '        break;', '    }']
     return lines + ['    return true;', '}', '']
 
 
 def in_object(obj):
-    name = c_name(obj.name)
+    name = c_name(obj.name, False)
     return [in_proto(obj), '{', '    QapiIn in;', f'    {name} *obj;', '    bool ok;', '',
             '    if (!qapi_in_begin(&in, at, value, errp)) {', '        return false;', '    }',
             f'    obj = g_new0({name}, 1);',
@@ -102,15 +102,15 @@ def in_object(obj):
 
 
 def out_object(obj):
-    name = c_name(obj.name)
+    name = c_name(obj.name, False)
     lines = [out_members_proto(obj), '{']
     if obj.base:
-        base = c_name(obj.base.name)
+        base = c_name(obj.base.name, False)
         lines.append(f'    visit_out_{base}_members(out, (const {base} *)obj);')
     for member in obj.local:
         cname = c_name(member.name)
         add = (f'json_object_object_add(out, "{member.name}", '
-               f'visit_out_{c_name(member.type.name)}(obj->{cname}));')
+               f'visit_out_{c_name(member.type.name, False)}(obj->{cname}));')
         if member.optional:
             cond = f'obj->has_{c_name(member.name, False)}' if member.has_flag() else f'obj->{cname}'
             lines += [f'    if ({cond}) {{', f'        {add}', '    }']
@@ -120,7 +120,7 @@ def out_object(obj):
         lines.append(f'    switch (obj->{c_name(obj.tag.name)}) {{')
         for value, branch in obj.variants:
             lines += [f'    case {obj.tag.type.const(value)}:',
-                      f'        visit_out_{c_name(branch.name)}_members(out, &obj->u.{c_name(value)});',
+                      f'        visit_out_{c_name(branch.name, False)}_members(out, &obj->u.{c_name(value)});',
                       '        break;']
         lines += ['    default:', '        break;', '    }']
     return lines + ['}', '', out_proto(obj), '{', '    struct json_object *out = json_object_new_object();', '',
@@ -128,13 +128,13 @@ def out_object(obj):
 
 
 def alternate_functions(alt):
-    name = c_name(alt.name)
+    name = c_name(alt.name, False)
     lines = [in_proto(alt), '{', f'    {name} *obj = g_new0({name}, 1);', '    bool ok = false;', '',
              '    obj->type = qapi_qtype(value);', '    switch (obj->type) {']
     out = [out_proto(alt), '{', '    switch (obj->type) {']
     for branch in alt.branches:
         qtype = f'QTYPE_{alternate_qtype(branch.type)}'
-        target, tname = f'obj->u.{c_name(branch.name)}', c_name(branch.type.name)
+        target, tname = f'obj->u.{c_name(branch.name)}', c_name(branch.type.name, False)
         lines.append(f'    case {qtype}:')
         out.append(f'    case {qtype}:')
         if isinstance(branch.type, Object):
@@ -153,7 +153,7 @@ def alternate_functions(alt):
 
 
 def array_functions(array):
-    name, ename = c_name(array.name), c_name(array.element.name)
+    name, ename = c_name(array.name, False), c_name(array.element.name, False)
     return [in_proto(array), '{', f'    {name} *head = NULL, **tail = &head;', '    QapiAt item = { .up = at };', '',
             '    if (!qapi_in_array(at, value, errp)) {', '        return false;', '    }',
             '    for (size_t i = 0; i < json_object_array_length(value); i++) {',

@@ -22,7 +22,8 @@ void json_stream_reset(JsonStream *s)
 {
     g_string_truncate(s->text, 0);
     s->depth = s->tokens = 0;
-    s->in_string = s->in_word = s->escaped = false;
+    s->in_word = s->escaped = false;
+    s->quote = 0;
 }
 
 /* ---- One value ---- */
@@ -131,13 +132,21 @@ static void json_stream_in_string(JsonStream *s, unsigned char c)
         json_stream_stray(s, c);
         return;
     }
-    g_string_append_c(s->text, (char)c);
     if (s->escaped) {
         s->escaped = false;
-    } else if (c == '\\') {
-        s->escaped = true;
-    } else if (c == '"') {
-        s->in_string = false;
+        if (c == '\'') {
+            g_string_truncate(s->text, s->text->len - 1);       /* \' is nothing special between double quotes */
+        }
+        g_string_append_c(s->text, (char)c);
+    } else if (c == (unsigned char)s->quote) {
+        s->quote = 0;
+        g_string_append_c(s->text, '"');
+    } else {
+        if (c == '"') {
+            g_string_append_c(s->text, '\\');
+        }
+        s->escaped = c == '\\';
+        g_string_append_c(s->text, (char)c);
     }
 }
 
@@ -153,14 +162,14 @@ static void json_stream_outside(JsonStream *s, unsigned char c)
         json_stream_stray(s, c);
         return;
     }
-    g_string_append_c(s->text, (char)c);
+    g_string_append_c(s->text, c == '\'' ? '"' : (char)c);
     s->tokens++;
     if (c == '{' || c == '[') {
         s->depth++;
     } else if ((c == '}' || c == ']') && s->depth) {
         s->depth--;
-    } else if (c == '"') {
-        s->in_string = true;
+    } else if (c == '"' || c == '\'') {
+        s->quote = (char)c;
     } else if (g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.' || c == '_') {
         s->in_word = true;
     }
@@ -180,12 +189,12 @@ static void json_stream_byte(JsonStream *s, unsigned char c)
     }
     if (s->in_word) {
         g_string_append_c(s->text, (char)c);
-    } else if (s->in_string) {
+    } else if (s->quote) {
         json_stream_in_string(s, c);
     } else {
         json_stream_outside(s, c);
     }
-    if (json_stream_within_limits(s) && s->text->len && !s->depth && !s->in_string && !s->in_word) {
+    if (json_stream_within_limits(s) && s->text->len && !s->depth && !s->quote && !s->in_word) {
         json_stream_value(s);
     }
 }

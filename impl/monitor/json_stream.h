@@ -3,7 +3,7 @@
  * JSON values out of a byte stream: one callback for each value or error, in order.
  *
  * A scanner finds where a value ends, so that the parser sees whole values and an error costs only the value it is
- * in. Pure apart from the callback; no locks; any thread.
+ * in. It also turns strings in single quotes, which clients type by hand, into proper ones. Pure apart from the callback; no locks; any thread.
  *
  * I1  Memory is bounded by the limits below, whatever is fed.
  * I2  After an error the next value is found: at once, or after the next newline if a limit was exceeded.
@@ -35,7 +35,7 @@ typedef struct JsonStream {
     GString *text;              /* the value so far */
     unsigned depth;
     unsigned tokens;
-    bool in_string;
+    char quote;                 /* of the string we are in, or 0 */
     bool in_word;               /* number or keyword */
     bool escaped;               /* inside a string, after a backslash */
     bool skipping;              /* to the next newline */

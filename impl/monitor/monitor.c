@@ -157,7 +157,7 @@ int monitor_puts(Monitor *mon, const char *str)
         return -1;
     }
     for (const char *p = str; *p; p++) {
-        if (*p == '\n' && !mon->skip_flush) {
+        if (*p == '\n') {
             g_string_append_c(mon->outbuf, '\r');
         }
         g_string_append_c(mon->outbuf, *p);
