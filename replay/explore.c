@@ -66,9 +66,13 @@ struct Explorer {
 
 static void child_deviated(void *opaque, DeviationType type, SchedThread *self, const char *to, uint64_t value)
 {
-    RunRecord *r = ((Explorer *)opaque)->run;
+    Explorer *e = opaque;
+    RunRecord *r = e->run;
     const SimOp *op = sim_thread_op(self);
 
+    if (e->session->options.no_record) {
+        return;
+    }
     if (r->deviations < DEVIATIONS_MAX) {
         FlatDeviation *d = &r->deviation[r->deviations];
 

@@ -298,6 +298,7 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
         { "jobs", 0, 0, G_OPTION_ARG_INT, &o->jobs, "Explorers that share the seeds", "N" },
         { "replays", 0, 0, G_OPTION_ARG_INT64, &o->replays_max, "Most replays to minimise one failure", "N" },
         { "out", 0, 0, G_OPTION_ARG_FILENAME, &o->out, "Where failures' traces go (default .)", "DIR" },
+        { "no-record", 0, 0, G_OPTION_ARG_NONE, &o->no_record, "Note no deviations: to measure what noting costs", NULL },
         { "keep-going", 0, 0, G_OPTION_ARG_NONE, &o->keep_going, "Do not stop at the first failure", NULL },
         { "quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "Print no report", NULL },
         { "no-stacks", 0, 0, G_OPTION_ARG_NONE, &o->no_stacks, "Report without symbolised stacks (faster)", NULL },

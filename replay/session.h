@@ -19,7 +19,7 @@ typedef struct Options {
     gint64 stop_at, seed, runs, replays_max;
     double seconds;
     int depth, job, jobs;
-    gboolean keep_going, quiet, no_stacks;
+    gboolean keep_going, quiet, no_stacks, no_record;
     char **machine;             /* words after "--" */
 } Options;
 

@@ -131,11 +131,11 @@ def machine(prefix, args, folder, timeout=30):
             process.wait()
 
 
-def replay(binary, trace, folder, *, log=None, stacks=True, timeout=120):
+def replay(binary, trace, folder, *, log=None, stacks=True, timeout=120, prefix=()):
     """Follow a trace. Returns the report with "wall-ms" and "exit"."""
     result = Path(folder) / "result.json"
     result.unlink(missing_ok=True)
-    cmd = [str(program(binary)), "--replay", str(trace), "--result", str(result), "--quiet"]
+    cmd = [*prefix, str(program(binary)), "--replay", str(trace), "--result", str(result), "--quiet"]
     cmd += ["--log", str(log)] if log else []
     cmd += [] if stacks else ["--no-stacks"]
     start = time.monotonic()
