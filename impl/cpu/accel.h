@@ -10,4 +10,7 @@
 
 extern const AccelOps accel_tcg;
 
+/* The processor's section in migration streams; its opaque is the X86CPU. */
+extern const struct VMStateDescription vmstate_x86_cpu;
+
 #endif

@@ -199,6 +199,13 @@ struct X86CPU {
     unsigned index;
     CPUState *cpu_state;
 
+    /* Only for the stream: what other fields imply, put together while saving and taken apart after loading. */
+    struct {
+        uint64_t rflags;
+        uint64_t tsc;
+        uint32_t pending;
+    } saved;
+
     /* Fixed after creation. */
     int (*get_irq)(void *opaque);
     void *irq_opaque;

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "cpu/accel.h"
 #include "machine/runstate.h"
+#include "migration/vmstate.h"
 #include "sched/machine.h"
 
 typedef struct CpusState {
@@ -62,6 +63,7 @@ void cpus_init(void)
 static void cpu_free(CPUState *cpu)
 {
     assert(cpu->thread == NULL);
+    vmstate_unregister(NULL, &vmstate_x86_cpu, cpu->x86);
     sched_cond_destroy(&cpu->halt_cond);
     cpu_x86_free(cpu->x86);
     g_free(cpu->thread_name);
@@ -110,6 +112,7 @@ CPUState *qemu_cpu_new(unsigned index)
     cpu->stopped = true;
     g_queue_init(&cpu->work);
     g_ptr_array_add(s->cpus, cpu);
+    (void)vmstate_register(NULL, index, &vmstate_x86_cpu, cpu->x86);   /* always 0 */
     return cpu;
 }
 

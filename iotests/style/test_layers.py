@@ -29,6 +29,7 @@ ARROWS = {
 # Interfaces that lie higher than their users: the user calls down into an interface, its implementation is elsewhere.
 INTERFACES = {
     "machine/runstate.h": {"virtio", "migration", "devices", "cpu", "block"},
+    "migration/vmstate.h": {"cpu"},
     "monitor/chardev.h": {"devices", "virtio"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
