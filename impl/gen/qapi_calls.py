@@ -133,7 +133,8 @@ def commands_source(schema):
     for command in sorted(schema.commands, key=lambda c: c.name):
         flags = [f for f, on in (('QCO_COROUTINE', command.coroutine), ('QCO_ALLOW_OOB', command.allow_oob),
                                  ('QCO_ALLOW_PRECONFIG', command.allow_preconfig)) if on]
-        lines.append(f'    {{ "{command.name}", qmp_marshal_{c_name(command.name, False)}, {" | ".join(flags) or "0"} }},')
+        function = f'qmp_marshal_{c_name(command.name, False)}'
+        lines.append(f'    {{ "{command.name}", {function}, {" | ".join(flags) or "0"} }},')
     return '\n'.join(lines + ['};', 'const unsigned qmp_commands_count = G_N_ELEMENTS(qmp_commands);', ''])
 
 

@@ -139,8 +139,10 @@ def free_alternate(alt):
 def free_array(array):
     name = c_name(array.name)
     statement = release(array.element, 'obj->value')
-    return [f'void qapi_free_{name}({name} *obj)', '{', '    while (obj) {', f'        {name} *next = obj->next;', ''] + \
-        ([f'        {statement}'] if statement else []) + ['        g_free(obj);', '        obj = next;', '    }', '}', '']
+    lines = [f'void qapi_free_{name}({name} *obj)', '{', '    while (obj) {', f'        {name} *next = obj->next;', '']
+    if statement:
+        lines.append(f'        {statement}')
+    return lines + ['        g_free(obj);', '        obj = next;', '    }', '}', '']
 
 
 def enum_str(enum):

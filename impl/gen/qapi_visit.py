@@ -36,7 +36,8 @@ def out_proto(typ):
 
 
 def out_members_proto(obj):
-    return f'void visit_out_{c_name(obj.name, False)}_members(struct json_object *out, const {c_name(obj.name, False)} *obj)'
+    name = c_name(obj.name, False)
+    return f'void visit_out_{name}_members(struct json_object *out, const {name} *obj)'
 
 
 def generate_header(schema):
@@ -53,7 +54,8 @@ def enum_functions(enum):
     lines = [f'static const char *const {name}_in_names[] = {{']
     lines += [f'    [{enum.const(v)}] = "{v}",' for v in enum.names()]
     return lines + ['};', '', in_proto(enum), '{', '    int found;', '',
-                    f'    if (!qapi_in_enum(at, value, {name}_in_names, G_N_ELEMENTS({name}_in_names), &found, errp)) {{',
+                    f'    if (!qapi_in_enum(at, value, {name}_in_names, G_N_ELEMENTS({name}_in_names),',
+                    '                      &found, errp)) {',
                     '        return false;', '    }', f'    *ret = ({name})found;', '    return true;', '}', '',
                     out_proto(enum), '{',
                     f'    return visit_out_str(qapi_enum_str({name}_in_names, G_N_ELEMENTS({name}_in_names), obj));',
@@ -86,7 +88,8 @@ def in_members(obj):
         lines.append(f'    switch (obj->{c_name(obj.tag.name)}) {{')
         for value, branch in obj.variants:
             lines += [f'    case {obj.tag.type.const(value)}:',
-                      f'        return visit_in_{c_name(branch.name, False)}_members(in, &obj->u.{c_name(value)}, errp);']
+                      f'        return visit_in_{c_name(branch.name, False)}_members(in,',
+                      f'                                    &obj->u.{c_name(value)}, errp);']
         lines += ['    default:', '        break;', '    }']
     return lines + ['    return true;', '}', '']
 

@@ -76,13 +76,19 @@ int qemu_chr_fe_write(CharBackend *b, const uint8_t *buf, int len);
  */
 int qemu_chr_fe_write_all(CharBackend *b, const uint8_t *buf, int len);
 int qemu_chr_fe_printf(CharBackend *b, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-/** qemu_chr_fe_add_watch: call @func once writable (G_IO_OUT) or hung up (G_IO_HUP). One per front end. Returns 0 if none is possible. */
+/**
+ * qemu_chr_fe_add_watch: call @func once writable (G_IO_OUT) or hung up (G_IO_HUP). One per front end.
+ * Returns 0 if none is possible.
+ */
 unsigned qemu_chr_fe_add_watch(CharBackend *b, GIOCondition cond, FEWatchFunc *func, void *opaque);
 void qemu_chr_fe_remove_watch(CharBackend *b);
 void qemu_chr_fe_set_open(CharBackend *b, bool is_open);
 bool qemu_chr_fe_backend_connected(CharBackend *b);
 bool qemu_chr_fe_backend_open(CharBackend *b);
-/** qemu_chr_fe_get_msgfd: take the oldest descriptor passed by the peer, or -1. Kernel descriptor, caller closes (sched_close_os). */
+/**
+ * qemu_chr_fe_get_msgfd: take the oldest descriptor passed by the peer, or -1. A kernel descriptor; the caller closes it
+ * with sched_close_os().
+ */
 int qemu_chr_fe_get_msgfd(CharBackend *b);
 /** qemu_chr_fe_pending: bytes that write_all took and the peer has not. */
 size_t qemu_chr_fe_pending(CharBackend *b);

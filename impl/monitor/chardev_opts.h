@@ -14,7 +14,7 @@
 
 typedef struct ChrOpts ChrOpts;
 
-/** chr_opts_parse: @implied: key of a first part without "="; NULL: none. Never fails; unknown keys show up in finish. */
+/** chr_opts_parse: @implied: key of a first part without "="; NULL: none. Unknown keys show up in finish. */
 ChrOpts *chr_opts_parse(const char *text, const char *implied);
 void chr_opts_free(ChrOpts *opts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ChrOpts, chr_opts_free)

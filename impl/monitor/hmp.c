@@ -220,7 +220,7 @@ static bool hmp_parse_args(Monitor *mon, const HmpCommand *cmd, const char *name
 
 /* ---- Commands ---- */
 
-static bool hmp_name_matches(const char *names, const char *name)
+bool hmp_name_matches(const char *names, const char *name)
 {
     g_auto(GStrv) list = g_strsplit(names, "|", -1);
 

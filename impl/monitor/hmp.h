@@ -25,6 +25,8 @@ typedef struct HmpCommand {
 extern const HmpCommand hmp_commands[];         /* ended by { NULL } */
 extern const HmpCommand hmp_info_commands[];
 
+/** hmp_name_matches: is @name one of the alternatives in @names ("c|cont")? */
+bool hmp_name_matches(const char *names, const char *name);
 /** hmp_arg_str: NULL if left out. Borrowed. */
 const char *hmp_arg_str(HmpArgs *args, const char *name);
 /** hmp_arg_int: @def if left out. Sizes in bytes. */

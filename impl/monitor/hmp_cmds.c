@@ -20,7 +20,7 @@
 static void help_table(Monitor *mon, const HmpCommand *table, const char *prefix, const char *name)
 {
     for (; table->name; table++) {
-        if (!name || strcmp(table->name, name) == 0) {
+        if (!name || hmp_name_matches(table->name, name)) {
             monitor_printf(mon, "%s%s %s -- %s\n", prefix, table->name, table->params, table->help);
         }
     }

@@ -85,8 +85,8 @@ static void print_region(Monitor *mon, const MemoryRegion *mr, uint64_t base, un
     uint64_t start = base + mr->addr;
     const char *kind = mr->rom_device ? "romd" : mr->ram ? mr->readonly ? "rom" : "ram" : "i/o";
 
-    monitor_printf(mon, "%*s%016" G_GINT64_MODIFIER "x-%016" G_GINT64_MODIFIER "x (prio %d, %s): ", (int)(2 * depth), "",
-                   start, start + mr->size - (mr->size != 0), mr->priority, kind);
+    monitor_printf(mon, "%*s%016" G_GINT64_MODIFIER "x-%016" G_GINT64_MODIFIER "x (prio %d, %s): ",
+                   (int)(2 * depth), "", start, start + mr->size - (mr->size != 0), mr->priority, kind);
     if (mr->alias) {
         monitor_printf(mon, "alias %s @%s %016" G_GINT64_MODIFIER "x", mr->name, mr->alias->name, mr->alias_offset);
     } else {
@@ -127,8 +127,8 @@ static void info_qtree(Monitor *mon, HmpArgs *args)
 static int print_pci_device(DeviceState *dev, void *opaque)
 {
     if (dev->parent_bus && strcmp(dev->parent_bus->klass->type, "PCI") == 0) {
-        monitor_printf(opaque, "  %s: %s%s%s%s\n", dev->path ? dev->path : "?", dev->klass->name, dev->id ? ", id \"" : "",
-                       dev->id ? dev->id : "", dev->id ? "\"" : "");
+        monitor_printf(opaque, "  %s: %s%s%s%s\n", dev->path ? dev->path : "?", dev->klass->name,
+                       dev->id ? ", id \"" : "", dev->id ? dev->id : "", dev->id ? "\"" : "");
     }
     return 0;
 }
@@ -177,8 +177,8 @@ static void info_block(Monitor *mon, HmpArgs *args)
 {
     const char *only = hmp_arg_str(args, "device");
     GError *err = NULL;
-    json_object *all = hmp_arg_bool(args, "n", false) ? qmp_query_named_block_nodes(true, true, &err) : qmp_query_block(&err);
     bool nodes = hmp_arg_bool(args, "n", false);
+    json_object *all = nodes ? qmp_query_named_block_nodes(true, true, &err) : qmp_query_block(&err);
 
     for (size_t i = 0; all && i < json_object_array_length(all); i++) {
         json_object *one = json_object_array_get_idx(all, i), *inserted = NULL;
@@ -213,7 +213,8 @@ static void info_blockstats(Monitor *mon, HmpArgs *args)
         json_object_object_get_ex(one, "stats", &stats);
         monitor_printf(mon, "%s: rd_bytes=%s wr_bytes=%s rd_operations=%s wr_operations=%s flush_operations=%s\n",
                        member(one, "device"), member(stats, "rd_bytes"), member(stats, "wr_bytes"),
-                       member(stats, "rd_operations"), member(stats, "wr_operations"), member(stats, "flush_operations"));
+                       member(stats, "rd_operations"), member(stats, "wr_operations"),
+                       member(stats, "flush_operations"));
     }
     json_object_put(all);
 }
@@ -235,10 +236,11 @@ static void info_block_jobs(Monitor *mon, HmpArgs *args)
 
 static void print_snapshots(Monitor *mon, BlockDriverState *bs, QEMUSnapshotInfo *list, int n)
 {
-    monitor_printf(mon, "List of snapshots present on node '%s':\n%-10s%-17s%13s\n", bdrv_get_node_name(bs), "ID", "TAG",
-                   "VM SIZE");
+    monitor_printf(mon, "List of snapshots present on node '%s':\n%-10s%-17s%13s\n", bdrv_get_node_name(bs), "ID",
+                   "TAG", "VM SIZE");
     for (int i = 0; i < n; i++) {
-        monitor_printf(mon, "%-10s%-17s%13" G_GUINT64_FORMAT "\n", list[i].id_str, list[i].name, list[i].vm_state_size);
+        monitor_printf(mon, "%-10s%-17s%13" G_GUINT64_FORMAT "\n", list[i].id_str, list[i].name,
+                       list[i].vm_state_size);
     }
 }
 

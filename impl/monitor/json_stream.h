@@ -3,7 +3,8 @@
  * JSON values out of a byte stream: one callback for each value or error, in order.
  *
  * A scanner finds where a value ends, so that the parser sees whole values and an error costs only the value it is
- * in. It also turns strings in single quotes, which clients type by hand, into proper ones. Pure apart from the callback; no locks; any thread.
+ * in. It also turns strings in single quotes, which clients type by hand, into proper ones.
+ * Pure apart from the callback; no locks; any thread.
  *
  * I1  Memory is bounded by the limits below, whatever is fed.
  * I2  After an error the next value is found: at once, or after the next newline if a limit was exceeded.

@@ -59,11 +59,12 @@ static void test_negotiation_comes_first(void)
          "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Expecting capabilities negotiation with "
          "'qmp_capabilities'\"}, \"id\": 1}\r\n");
     talk(f, "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": [\"x\"]}}",
-         "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Parameter 'enable[0]' does not accept value 'x'\"}}\r\n");
+         "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Parameter 'enable[0]' does not accept value "
+         "'x'\"}}\r\n");
     talk(f, "{\"execute\": \"qmp_capabilities\"}", "{\"return\": {}}\r\n");
     talk(f, "{\"execute\": \"qmp_capabilities\"}",
-         "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Capabilities negotiation is already complete, command "
-         "ignored\"}}\r\n");
+         "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Capabilities negotiation is already complete, "
+         "command ignored\"}}\r\n");
     talk(f, "{\"execute\": \"query-version\", \"id\": [2]}", "{\"return\": " VERSION ", \"id\": [2]}\r\n");
     end();
 }
@@ -97,8 +98,8 @@ static void test_preconfig(void)
     monitor_init_globals();
     f = client_new("qmp0", true);
     talk(f, "{\"execute\": \"query-fdsets\"}",
-         "{\"error\": {\"class\": \"GenericError\", \"desc\": \"The command 'query-fdsets' is permitted only after machine "
-         "initialization has completed\"}}\r\n");
+         "{\"error\": {\"class\": \"GenericError\", \"desc\": \"The command 'query-fdsets' is permitted only after "
+         "machine initialization has completed\"}}\r\n");
     talk(f, "{\"execute\": \"query-version\"}", "{\"return\": " VERSION "}\r\n");
     end();
 }
