@@ -11,6 +11,7 @@
 #include "machine/runstate.h"
 #include "mem/memory.h"
 #include "migration/migration.h"
+#include "migration/savevm_async.h"
 #include "monitor/chardev.h"
 #include "sched/machine.h"
 
@@ -32,10 +33,12 @@ static inline int test_board_body(void *opaque)
     devices_machine_init();
     ret = g_test_run();
     devices_machine_cleanup();
+    savevm_async_cleanup();
+    migration_shutdown();
+    cpus_cleanup();
     migration_object_cleanup();
     bdrv_cleanup();
     chardev_cleanup();
-    cpus_cleanup();
     memory_machine_cleanup();
     runstate_cleanup();
     qemu_cleanup_main_loop();

@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include "aio/iothread.h"
 #include "base/bytes.h"
 #include "block/backend.h"
 #include "block/block.h"
@@ -480,59 +479,6 @@ bool cmdline_machine(const CmdLine *c, MachineState *ms)
 
 /* ---- Objects ---- */
 
-static bool cmdline_id_ok(const char *id)
-{
-    if (!g_ascii_isalpha(*id)) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool cmdline_iothread(const CmdArg *a, const QDict *d)
-{
-    static const char *const known[] = { "qom-type", "id", "poll-max-ns", "poll-grow", "poll-shrink", "aio-max-batch",
-                                         NULL };
-    const char *id = qdict_get_try_str(d, "id");
-    IOThreadPollParams params;
-    const struct {
-        const char *key;
-        int64_t *field;
-    } numbers[] = { { "poll-max-ns", &params.max_ns }, { "poll-grow", &params.grow },
-                    { "poll-shrink", &params.shrink }, { "aio-max-batch", &params.max_batch } };
-    IOThread *iothread;
-    GError *err = NULL;
-
-    if (!cmdline_check_keys(a, d, known)) {
-        return false;
-    }
-    if (iothread_by_id(id)) {
-        error_setg(&err, "Duplicate ID '%s' for object", id);
-        return cmdline_report(a, err);
-    }
-    iothread = iothread_create(id, &err);
-    if (!iothread) {
-        return cmdline_report(a, err);
-    }
-    iothread_get_poll_params(iothread, &params);
-    for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
-        uint64_t v;
-
-        if (!qdict_haskey(d, numbers[i].key)) {
-            continue;
-        }
-        if (!block_parse_number(numbers[i].key, qdict_get_try_str(d, numbers[i].key), &v, &err)) {
-            return cmdline_report(a, err);
-        }
-        *numbers[i].field = (int64_t)v;
-    }
-    return iothread_set_poll_params(iothread, &params, &err) || cmdline_report(a, err);
-}
-
 bool cmdline_objects(const CmdLine *c)
 {
     const CmdArg *a;
@@ -540,28 +486,9 @@ bool cmdline_objects(const CmdLine *c)
 
     while ((a = cmdline_each(c, CMD_OBJECT, &pos))) {
         GError *err = NULL;
-        g_autoptr(QDict) d = cmdline_qdict(a->arg, "qom-type", &err);
-        const char *type = d ? qdict_get_try_str(d, "qom-type") : NULL;
-        const char *id = d ? qdict_get_try_str(d, "id") : NULL;
 
-        if (!d) {
+        if (!monitor_cmdline_object(a->arg, &err)) {
             return cmdline_report(a, err);
-        }
-        if (!type) {
-            error_setg(&err, "Parameter 'qom-type' is missing");
-        } else if (strcmp(type, "iothread") != 0) {
-            error_setg(&err, "Parameter 'qom-type' does not accept value '%s'", type);
-        } else if (!id) {
-            error_setg(&err, "Parameter 'id' is missing");
-        } else if (!cmdline_id_ok(id)) {
-            error_setg(&err, "Parameter 'id' expects an identifier\n"
-                       "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
-        }
-        if (err) {
-            return cmdline_report(a, err);
-        }
-        if (!cmdline_iothread(a, d)) {
-            return false;
         }
     }
     return true;

@@ -33,6 +33,7 @@ typedef struct Run {
     Machine *machine;
     bool own_machine;
     bool pidfile_written;
+    bool streams_ended;         /* end_streams has run */
     EventNotifier signal;
 } Run;
 
@@ -80,23 +81,35 @@ static bool stage_core_up(Run *r)
     cpus_init();
     devices_machine_init();
     migration_object_init(r->opt.autostart);
+    monitor_events_subscribe();
     return true;
+}
+
+/* Snapshots and migrations that still run are cancelled; while there are disks and a guest, if there were ever. */
+static void end_streams(Run *r)
+{
+    if (!r->streams_ended) {
+        savevm_async_cleanup();
+        migration_shutdown();
+        r->streams_ended = true;
+    }
 }
 
 static void stage_core_down(Run *r)
 {
     IOThread *iothread;
 
-    migration_object_cleanup();
+    end_streams(r);
     devices_machine_cleanup();
+    cpus_cleanup();
     monitor_cleanup();
+    migration_object_cleanup();     /* after all that registers sections */
     bdrv_cleanup();
     /* After the nodes, which may still have lived in them. */
     while ((iothread = iothread_next(NULL))) {
         iothread_destroy(iothread);
     }
     chardev_cleanup();
-    cpus_cleanup();
     memory_machine_cleanup();
     runstate_cleanup();
 }
@@ -243,8 +256,7 @@ static bool start_guest(Run *r)
 
 static void stage_guest_down(Run *r)
 {
-    savevm_async_cleanup();
-    migration_shutdown();
+    end_streams(r);
     (void)vm_shutdown();        /* nodes have reported what they could not flush */
 }
 
