@@ -158,7 +158,10 @@ uint64_t flatview_gap(const FlatView *view, hwaddr addr, uint64_t max)
 {
     unsigned i = flatview_first_after(view, addr);
 
-    return i < view->nr ? MIN(max, view->ranges[i].addr - addr) : max;
+    if (i < view->nr) {
+        return MIN(max, view->ranges[i].addr - addr);
+    }
+    return addr ? MIN(max, -addr) : max;   /* to the end of the space, not around it */
 }
 
 void *flatrange_ram_ptr(const FlatRange *fr, hwaddr addr, bool is_write)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The processor in migration streams and snapshots.
+ *
+ * Derived state is not sent; it is recomputed after loading. What a stream says is clamped to what a guest could
+ * have brought about, so no stream can put the processor where its handlers do not expect it.
+ */
+#include "cpu/accel.h"
+#include "cpu/insn.h"
+
+#include "migration/vmstate.h"
+
+static const VMStateDescription vmstate_segment = {
+    .name = "cpu/segment",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]){
+        VMSTATE_UINT32(selector, SegmentCache),
+        VMSTATE_UINT32(limit, SegmentCache),
+        VMSTATE_UINT64(base, SegmentCache),
+        VMSTATE_UINT32(flags, SegmentCache),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static int cpu_pre_save(void *opaque)
+{
+    X86CPU *cpu = opaque;
+
+    cpu->saved.rflags = cpu_x86_get_rflags(cpu);
+    cpu->saved.tsc = cpu->read_tsc(cpu->tsc_opaque) + (uint64_t)cpu->tsc_offset;
+    cpu->saved.pending = __atomic_load_n(&cpu->pending, __ATOMIC_ACQUIRE) & (CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI);
+    return 0;
+}
+
+static int cpu_post_load(void *opaque, int version_id)
+{
+    X86CPU *cpu = opaque;
+
+    if (cpu->cpl > 3 || (cpu->efer & EFER_LMA && !(cpu->cr0 & CR0_PE))) {
+        return -EINVAL;
+    }
+    cpu_x86_set_rflags(cpu, cpu->saved.rflags & ~(uint64_t)FLAG_VM);
+    cpu->tsc_offset = (int64_t)(cpu->saved.tsc - cpu->read_tsc(cpu->tsc_opaque));
+    cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI);
+    cpu_x86_interrupt(cpu, cpu->saved.pending & (CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI));
+    cpu->phys_mask &= (UINT64_C(1) << 40) - 1;
+    cpu->exc_vector = -1;
+    cpu_x86_state_loaded(cpu);
+    return 0;
+}
+
+const VMStateDescription vmstate_x86_cpu = {
+    .name = "cpu",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .pre_save = cpu_pre_save,
+    .post_load = cpu_post_load,
+    .fields = (const VMStateField[]){
+        VMSTATE_UINT64_ARRAY(regs, X86CPU, R__COUNT),
+        VMSTATE_UINT64(rip, X86CPU),
+        VMSTATE_UINT64(saved.rflags, X86CPU),
+        VMSTATE_UINT8(cpl, X86CPU),
+        VMSTATE_BOOL(inhibit_irq, X86CPU),
+        VMSTATE_BOOL(halted, X86CPU),
+        VMSTATE_UINT32(saved.pending, X86CPU),
+        VMSTATE_STRUCT_ARRAY(segs, X86CPU, SEG__COUNT, 1, vmstate_segment, SegmentCache),
+        VMSTATE_STRUCT(ldt, X86CPU, 1, vmstate_segment, SegmentCache),
+        VMSTATE_STRUCT(tr, X86CPU, 1, vmstate_segment, SegmentCache),
+        VMSTATE_STRUCT(gdt, X86CPU, 1, vmstate_segment, SegmentCache),
+        VMSTATE_STRUCT(idt, X86CPU, 1, vmstate_segment, SegmentCache),
+        VMSTATE_UINT64(cr0, X86CPU),
+        VMSTATE_UINT64(cr2, X86CPU),
+        VMSTATE_UINT64(cr3, X86CPU),
+        VMSTATE_UINT64(cr4, X86CPU),
+        VMSTATE_UINT64(cr8, X86CPU),
+        VMSTATE_UINT64(efer, X86CPU),
+        VMSTATE_UINT64_ARRAY(dr, X86CPU, 8),
+        VMSTATE_UINT64_ARRAY(pdpte, X86CPU, 4),
+        VMSTATE_UINT64(star, X86CPU),
+        VMSTATE_UINT64(lstar, X86CPU),
+        VMSTATE_UINT64(cstar, X86CPU),
+        VMSTATE_UINT64(fmask, X86CPU),
+        VMSTATE_UINT64(kernelgsbase, X86CPU),
+        VMSTATE_UINT64(sysenter_cs, X86CPU),
+        VMSTATE_UINT64(sysenter_esp, X86CPU),
+        VMSTATE_UINT64(sysenter_eip, X86CPU),
+        VMSTATE_UINT64(pat, X86CPU),
+        VMSTATE_UINT64(tsc_aux, X86CPU),
+        VMSTATE_UINT64(misc_enable, X86CPU),
+        VMSTATE_UINT64(apic_base, X86CPU),
+        VMSTATE_UINT64(mtrr_def_type, X86CPU),
+        VMSTATE_UINT64_ARRAY(mtrr_var, X86CPU, 16),
+        VMSTATE_UINT64_ARRAY(mtrr_fixed, X86CPU, 11),
+        VMSTATE_UINT64(saved.tsc, X86CPU),
+        VMSTATE_UINT64(icount, X86CPU),
+        VMSTATE_UINT64(phys_mask, X86CPU),
+        VMSTATE_END_OF_LIST()
+    },
+};
