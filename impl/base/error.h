@@ -35,6 +35,16 @@ void error_setg_errno(GError **errp, int err, const char *fmt, ...) G_GNUC_PRINT
 #define error_get_pretty(err) ((const char *)(err)->message)
 #define error_free(err) g_clear_error(&(err))
 
+/**
+ * result_ignored: evaluate @expr and let its result go although it must not normally be ignored. Say why beside it.
+ * (gcc does not accept a cast to void for that.)
+ */
+#define result_ignored(expr) \
+    do { \
+        __typeof__(expr) result_ignored_ = (expr); \
+        (void)result_ignored_; \
+    } while (0)
+
 /** error_class_name: the QMP spelling of the class of @err, e.g. "DeviceNotFound". Static string. */
 const char *error_class_name(const GError *err);
 

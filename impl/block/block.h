@@ -334,6 +334,10 @@ void coroutine_mixed_fn bdrv_debug_event(BlockDriverState *bs, const char *event
 
 /* ---- blockdev: what QMP and the command line share. GS ---- */
 
+/** bdrv_set_incoming: from now on, nodes that are opened start inactive (incoming migration), or active again. */
+void bdrv_set_incoming(bool incoming);
+bool bdrv_incoming(void);
+
 /** blockdev_add: open a node from @options (consumed) that the monitor owns. */
 bool blockdev_add(QDict *options, GError **errp) GRAPH_UNLOCKED G_GNUC_WARN_UNUSED_RESULT;
 bool blockdev_del(const char *node_name, GError **errp) GRAPH_UNLOCKED G_GNUC_WARN_UNUSED_RESULT;

@@ -44,7 +44,6 @@ void *block_job_create(const char *job_id, const BlockJobDriver *driver, JobTxn 
     GRAPH_UNLOCKED G_GNUC_WARN_UNUSED_RESULT;
 /** block_job_free: for JobDriver.free. */
 void block_job_free(Job *job) GRAPH_UNLOCKED;
-void block_job_user_resume(Job *job);
 int block_job_add_bdrv(BlockJob *job, const char *name, BlockDriverState *bs, uint64_t perm, uint64_t shared_perm,
                        GError **errp) GRAPH_WRLOCK G_GNUC_WARN_UNUSED_RESULT;
 void block_job_remove_all_bdrv(BlockJob *job) GRAPH_UNLOCKED;

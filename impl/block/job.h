@@ -125,8 +125,9 @@ struct Job {
     uint64_t progress_current;
     uint64_t progress_total;
     JobTxn *txn;
-    bool sleeping;
-    QEMUTimer sleep_timer;
+    bool sleeping;              /* in job_sleep_ns(), its time not reached */
+    bool sleep_kicked;          /* ... and told to end early: the speed changed */
+    QEMUTimer sleep_timer;      /* of the main context */
     QLIST_ENTRY(Job) txn_list;
     QTAILQ_ENTRY(Job) job_list;
 };
@@ -171,7 +172,10 @@ void coroutine_fn job_pause_point(Job *job) GRAPH_UNLOCKED;
 void coroutine_fn job_yield(Job *job) GRAPH_UNLOCKED;
 /** job_sleep_ns: at least @ns of real time unless cancelled; pauses inside do not shorten it (I3). */
 void coroutine_fn job_sleep_ns(Job *job, int64_t ns) GRAPH_UNLOCKED;
+/** job_enter: run the coroutine if it yields; one that sleeps goes back to sleep for the rest of its time. */
 void job_enter(Job *job);
+/** job_kick_locked: job_enter() that ends a sleep. */
+void job_kick_locked(Job *job);
 void job_enter_cond_locked(Job *job, bool (*fn)(Job *job));
 bool job_is_cancelled(Job *job);
 bool job_is_cancelled_locked(Job *job);
