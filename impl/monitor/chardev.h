@@ -86,8 +86,8 @@ void qemu_chr_fe_set_open(CharBackend *b, bool is_open);
 bool qemu_chr_fe_backend_connected(CharBackend *b);
 bool qemu_chr_fe_backend_open(CharBackend *b);
 /**
- * qemu_chr_fe_get_msgfd: take the oldest descriptor passed by the peer, or -1. A kernel descriptor; the caller closes it
- * with sched_close_os().
+ * qemu_chr_fe_get_msgfd: take the oldest descriptor passed by the peer, or -1. A kernel descriptor; the caller closes
+ * it with sched_close_os().
  */
 int qemu_chr_fe_get_msgfd(CharBackend *b);
 /** qemu_chr_fe_pending: bytes that write_all took and the peer has not. */

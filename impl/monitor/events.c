@@ -11,9 +11,9 @@
 #include "block/blockjob.h"
 #include "block/job.h"
 #include "machine/runstate.h"
-#include "migration/migration.h"
 #include "monitor/monitor_int.h"
 #include "monitor/qapi_events.h"
+#include "monitor/qmp_cmds_migration.h"
 
 #include <string.h>
 
@@ -210,11 +210,6 @@ static const RunStateEvents runstate_events = {
     .guest_panicked = monitor_on_panic,
 };
 
-static const MigrationEvents migration_events = {
-    .status = qapi_event_send_migration,
-    .pass = qapi_event_send_migration_pass,
-};
-
 static void monitor_on_block_error(void *opaque, BlockBackend *blk, BlockErrorAction action, bool is_read, int error)
 {
     BlockDriverState *bs = blk_bs(blk);
@@ -266,7 +261,7 @@ void monitor_events_init(void)
 void monitor_events_subscribe(void)
 {
     runstate_set_events(&runstate_events);
-    migration_set_events(&migration_events);
+    monitor_migration_events_init();
     job_set_observer(monitor_on_job, NULL);
     blk_set_error_observer(monitor_on_block_error, NULL);
 }
