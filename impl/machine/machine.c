@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "machine/machine_int.h"
 #include "machine/pc/pc.h"
 #include "sched/machine.h"
 

@@ -44,6 +44,11 @@ struct MachineState {
     void *board;                /* the class's own */
 };
 
+#define MACHINE_DEFAULT_RAM (UINT64_C(128) << 20)
+
+/** machine_state_new: with defaults, as the current machine's (MACHINE_MAIN). */
+MachineState *machine_state_new(void);
+void machine_state_free(MachineState *ms);
 /** machine_state_current: the current machine's, or NULL before it is made. */
 MachineState *machine_state_current(void);
 

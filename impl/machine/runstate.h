@@ -94,7 +94,7 @@ int vm_stop_force_state(RunState state);
 /** vm_shutdown: stop without event, for the end of the process. */
 int vm_shutdown(void);
 
-/** vm_set_suspended / vm_get_suspended: was the guest suspended when it was stopped? Part of the state that migrates. */
+/** vm_set_suspended / vm_get_suspended: was the guest suspended when it was stopped? It migrates. */
 void vm_set_suspended(bool suspended);
 bool vm_get_suspended(void);
 

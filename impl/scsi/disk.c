@@ -4,6 +4,8 @@
  *
  * Source: SBC-3, SPC-4.
  */
+#include "scsi/disk.h"
+
 #include <string.h>
 
 #include "base/assert.h"
@@ -11,7 +13,6 @@
 #include "devices/table.h"
 #include "migration/vmstate.h"
 #include "scsi/bus.h"
-#include "scsi/disk.h"
 #include "scsi/opcodes.h"
 
 /* ---- Data ---- */

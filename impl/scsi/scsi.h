@@ -60,7 +60,10 @@ SENSE(SPACE_ALLOC_FAILED, 0x07, 0x27, 0x07);
 SENSE(IO_ERROR, 0x0b, 0x00, 0x06);
 #undef SENSE
 
-/** scsi_sense_from_errno: the one table. @err: positive errno, 0 is success. Returns a status; sense if it is CHECK_CONDITION. */
+/**
+ * scsi_sense_from_errno: the one table. @err: positive errno, 0 is success.
+ * Returns a status; sense if it is CHECK_CONDITION.
+ */
 int scsi_sense_from_errno(int err, SCSISense *ret_sense);
 /** scsi_build_sense: fixed or descriptor format. @buf: SCSI_SENSE_BUF_SIZE bytes. Returns bytes used. */
 unsigned scsi_build_sense(uint8_t *buf, bool fixed, SCSISense sense);

@@ -49,7 +49,7 @@ static const CmdOpt cmd_opts[] = {
     OPT("net", CMD_NET, true, "-net none        there is no network"),
     OPT("nic", CMD_NIC, true, "-nic none        there is no network"),
     OPT("nodefaults", CMD_NODEFAULTS, false, "-nodefaults      no default devices"),
-    OPT("no-user-config", CMD_NO_USER_CONFIG, false, "-no-user-config  do not read configuration files (there are none)"),
+    OPT("no-user-config", CMD_NO_USER_CONFIG, false, "-no-user-config  read no configuration files"),
     OPT("S", CMD_S, false, "-S               do not start the guest ('cont' starts it)"),
     OPT("incoming", CMD_INCOMING, true, "-incoming URI    wait for a migration: tcp:, unix:, fd:, exec:, file:, defer"),
     OPT("loadvm", CMD_LOADVM, true, "-loadvm TAG      start from an internal snapshot"),

@@ -9,6 +9,7 @@
 #define TOOLS_CMDLINE_H
 
 #include "base/error.h"
+#include "block/block_common.h"
 #include "machine/machine.h"
 
 typedef enum CmdOptId {
@@ -49,7 +50,14 @@ void cmdline_print_help(void);
 /** cmdline_report: "rondo: -opt arg: message" on stderr; @a may be NULL. Frees @err. Always false. */
 bool cmdline_report(const CmdArg *a, GError *err);
 
-/* ---- Applying (cmdline_apply.c). Each reports its own error and returns false. ---- */
+/** cmdline_qdict: "a=b,c=d" or JSON; a bare first word belongs to @implied. NULL on error. */
+QDict *cmdline_qdict(const char *text, const char *implied, GError **errp);
+/** cmdline_unknown_key: the first key of @d that is not in the NULL-terminated list @known, or NULL. */
+const char *cmdline_unknown_key(const QDict *d, const char *const *known);
+/** cmdline_check_keys: report the first unknown key. */
+bool cmdline_check_keys(const CmdArg *a, const QDict *d, const char *const *known);
+
+/* ---- Applying (cmdline_machine.c, cmdline_apply.c). Each reports its own error and returns false. ---- */
 
 /** What the command line says about the run, besides the machine. */
 typedef struct RunOptions {

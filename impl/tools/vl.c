@@ -13,7 +13,7 @@
 #include "block/block.h"
 #include "cpu/vcpu.h"
 #include "devices/device.h"
-#include "machine/machine_int.h"
+#include "machine/machine.h"
 #include "mem/memory.h"
 #include "migration/block_active.h"
 #include "migration/migration.h"

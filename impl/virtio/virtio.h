@@ -240,7 +240,7 @@ void virtio_bus_reset(VirtioBusState *bus);
 int virtio_bus_start_ioeventfd(VirtioBusState *bus);
 void virtio_bus_stop_ioeventfd(VirtioBusState *bus);
 bool virtio_bus_ioeventfd_enabled(VirtioBusState *bus);
-/** virtio_bus_set_guest_notifiers: interrupts of the first @nvqs queues go through descriptors, or no longer. 0 or -errno. */
+/** virtio_bus_set_guest_notifiers: interrupts of the first @nvqs queues go through descriptors, or no longer. */
 int virtio_bus_set_guest_notifiers(VirtioBusState *bus, int nvqs, bool assign);
 /** virtio_bus_set_host_notifier: queue @n's kicks become a descriptor (or not). Then, outside any memory
  * transaction, virtio_bus_cleanup_host_notifier. 0 or -errno. */

@@ -2,8 +2,9 @@
 /*
  * System control port A (0x92): the A20 gate and the fast reset.
  */
-#include "devices/isa/isa.h"
 #include "devices/port92/port92.h"
+
+#include "devices/isa/isa.h"
 #include "devices/table.h"
 #include "machine/runstate.h"
 #include "migration/vmstate.h"

@@ -100,7 +100,7 @@ static void rtc_latch_time(RTCState *s)
 
 static void rtc_take_time(RTCState *s)
 {
-    unsigned hour = s->cmos[RTC_REG_B] & RTC_B_24H ? rtc_decode(s, s->cmos[4]) : 
+    unsigned hour = s->cmos[RTC_REG_B] & RTC_B_24H ? rtc_decode(s, s->cmos[4]) :
                     rtc_decode(s, s->cmos[4] & 0x7f) % 12 + (s->cmos[4] & 0x80 ? 12 : 0);
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
     g_autoptr(GDateTime) t = g_date_time_new(utc, rtc_decode(s, s->cmos[RTC_REG_CENTURY]) * 100 +

@@ -12,7 +12,6 @@
 #include "base/iov.h"
 #include "devices/table.h"
 #include "migration/vmstate.h"
-#include "virtio/pci.h"
 
 #define VIRTIO_BLK_F_SEG_MAX 2
 #define VIRTIO_BLK_F_RO 5
@@ -574,43 +573,4 @@ const DeviceClass virtio_blk_class = {
     .reset = virtio_device_reset,
     .vmsd = &vmstate_virtio_blk,
     .class_data = &virtio_blk_vdc,
-};
-
-/* ---- virtio-blk-pci ---- */
-
-typedef struct VirtIOBlkPCI {
-    VirtIOPCIProxy parent;
-    VirtIOBlock vdev;
-} VirtIOBlkPCI;
-
-static void virtio_blk_pci_init(DeviceState *dev)
-{
-    VirtIOBlkPCI *d = (VirtIOBlkPCI *)dev;
-
-    virtio_pci_init(&d->parent, &d->vdev.parent, &virtio_blk_class);
-}
-
-static const Property virtio_blk_pci_props[] = {
-    VIRTIO_PCI_PROPS(VirtIOBlkPCI, parent),
-    DEFINE_PROP_END_OF_LIST()
-};
-
-static const PCIDeviceClass virtio_blk_pci_pc = {
-    .vendor_id = 0x1af4,
-    .device_id = 0x1001,
-    .class_id = 0x0100,
-    .realize = virtio_pci_realize,
-    .exit = virtio_pci_exit,
-    .reset = virtio_pci_reset,
-    .config_read = virtio_pci_config_read,
-    .config_write = virtio_pci_config_write,
-};
-
-const DeviceClass virtio_blk_pci_class = {
-    VIRTIO_PCI_DEVICE_CLASS,
-    .name = "virtio-blk-pci",
-    .instance_size = sizeof(VirtIOBlkPCI),
-    .props = virtio_blk_pci_props,
-    .init = virtio_blk_pci_init,
-    .class_data = &virtio_blk_pci_pc,
 };
