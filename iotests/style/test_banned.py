@@ -45,6 +45,7 @@ SYMBOLS = [
 SYMBOLS_ALLOWED = {
     ("abort", "impl_base_assert"): "the one place that ends the process on a failed assertion",
     ("free", "json"): "memory that json-c hands over is malloc's",
+    ("free", "impl_block_close"): "qemu_vfree: aligned buffers come from posix_memalign",
 }
 
 WORDS = [
