@@ -327,7 +327,7 @@ static int resize_image(BlockBackend *blk, const char *size, PreallocMode preall
                    "performing such an operation, make sure there is no important data there.");
         return 1;
     }
-    if (blk_truncate(blk, n, true, prealloc, BDRV_REQ_ZERO_WRITE, &err) < 0) {
+    if (blk_truncate(blk, n, true, prealloc, 0, &err) < 0) {
         tool_report(err);
         return 1;
     }

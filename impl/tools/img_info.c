@@ -41,12 +41,12 @@ static void print_snapshot(const char *id, const char *name, uint64_t vm_state_s
     if (icount != UINT64_MAX) {
         g_snprintf(count, sizeof(count), "%" PRIu64, icount);
     }
-    printf("%-9s %-16s %8s %20s %13s %10s\n", id, name, size, date, clock, count);
+    printf("%-9s %-16s %8s%20s%13s%11s\n", id, name, size, date, clock, count);
 }
 
 static void print_snapshot_head(void)
 {
-    printf("Snapshot list:\n%-9s %-16s %8s %20s %13s %10s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK", "ICOUNT");
+    printf("Snapshot list:\n%-9s %-16s %8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK", "ICOUNT");
 }
 
 void img_print_snapshots(BlockDriverState *bs)

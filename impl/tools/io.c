@@ -192,7 +192,7 @@ static int cmd_map(IoState *io, int argc, char **argv)
         size = io_format_bytes(end - at);
         from = io_format_bytes(at);
         printf("%s (0x%" PRIx64 ") bytes %s allocated at offset %s (0x%" PRIx64 ")\n", size, end - at,
-               kind ? "    " : "not", from, at);
+               kind ? "   " : "not", from, at);
         at = end;
     }
     return 0;
