@@ -37,14 +37,14 @@ static uint64_t GRAPH_RDLOCK entry_after_discard(BlockDriverState *bs, uint64_t 
     if (full) {
         return 0;
     }
-    if (type == QCOW2_CLUSTER_UNALLOCATED || type == QCOW2_CLUSTER_ZERO_PLAIN) {
+    if (type == QCOW2_CLUSTER_ZERO_PLAIN || (type == QCOW2_CLUSTER_UNALLOCATED && !bs->backing)) {
         return old;
     }
-    if (!bs->backing) {
-        return s->version >= 3 ? QCOW_OFLAG_ZERO : 0;
+    if (s->version < 3) {
+        /* Version 2 cannot say "zero", and old data of the backing file must not show up. */
+        return bs->backing ? old : 0;
     }
-    /* Version 2 cannot say "zero", and old data of the backing file must not show up. */
-    return s->version >= 3 ? QCOW_OFLAG_ZERO : old;
+    return QCOW_OFLAG_ZERO;
 }
 
 /* One L2 table's worth. Frees what the changed entries named, unless they still name it. */
@@ -102,7 +102,8 @@ static int coroutine_fn GRAPH_RDLOCK walk_clusters(BlockDriverState *bs, uint64_
 int coroutine_fn qcow2_discard_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes, Qcow2DiscardType type,
                                       bool full)
 {
-    int ret = walk_clusters(bs, offset, bytes, entry_after_discard, full, type, true);
+    int ret = walk_clusters(bs, offset, bytes, entry_after_discard, full, type,
+                            full || !bs->backing);
 
     qcow2_process_discards(bs, ret < 0);
     return ret;
