@@ -10,6 +10,8 @@
  */
 #include "sched/sim_int.h"
 
+#include "platform/os.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -417,6 +419,7 @@ int sched_main(int (*fn)(void *opaque), void *opaque)
     sim.threads = g_ptr_array_new();
     sim.fds = g_ptr_array_new();
     base_set_fatal_handler(fatal_handler);
+    os_ignore_sigpipe();        /* a real client that left, while recording */
     sched_context_init_thread(&sim.host);
     t = thread_new("main", main_body, &call);
     sim.current = t;
