@@ -155,8 +155,10 @@ static void coroutine_fn qmp_co_call(QmpCall *call)
     qemu_coroutine_yield();
 }
 
-static json_object *qmp_reply(QmpCall *call, json_object *id)
+/* @req: its "id" comes back unchanged, null included. */
+static json_object *qmp_reply(QmpCall *call, json_object *req)
 {
+    json_object *id = NULL;
     json_object *reply;
 
     if (call->err) {
@@ -167,7 +169,7 @@ static json_object *qmp_reply(QmpCall *call, json_object *id)
         reply = json_object_new_object();
         json_object_object_add(reply, "return", call->ret ? call->ret : json_object_new_object());
     }
-    if (id) {
+    if (json_object_get_type(req) == json_type_object && json_object_object_get_ex(req, "id", &id)) {
         json_object_object_add(reply, "id", json_object_get(id));
     }
     return reply;
@@ -176,14 +178,11 @@ static json_object *qmp_reply(QmpCall *call, json_object *id)
 /* Runs @req; in a coroutine unless @oob. Returns the reply. */
 static json_object *qmp_execute(Monitor *mon, json_object *req, bool oob)
 {
-    json_object *id = NULL, *args = NULL, *reply;
+    json_object *args = NULL;
     QmpCall call = { .mon = mon };
     const char *name;
     bool allow_oob = mon->oob;
 
-    if (json_object_get_type(req) == json_type_object) {
-        json_object_object_get_ex(req, "id", &id);
-    }
     name = qmp_check_request(req, allow_oob, &call.err);
     call.cmd = name ? qmp_check_command(mon, name, oob, &call.err) : NULL;
     if (call.cmd) {
@@ -196,8 +195,7 @@ static json_object *qmp_execute(Monitor *mon, json_object *req, bool oob)
         }
         json_object_put(call.args);
     }
-    reply = qmp_reply(&call, id);
-    return reply;
+    return qmp_reply(&call, req);
 }
 
 bool qmp_request_is_oob(const Monitor *mon, json_object *req)

@@ -170,7 +170,7 @@ def test_second_monitor_sees_events_too(vm, requires, tmp_path):
 
 def test_tcp_monitor(vm, requires):
     machine = vm(args=[*ARGS, "-qmp", "tcp:127.0.0.1:0,server=on,wait=off"])
-    label = [c["filename"] for c in machine.qmp("query-chardev") if "tcp" in c["filename"]]
+    label = [c["filename"] for c in machine.qmp("query-chardev") if "tcp:" in c["filename"]]
     port = int(label[0].split(",")[0].rsplit(":", 1)[1])
     sock = socket.create_connection(("127.0.0.1", port))
     client = QMPClient(sock)
