@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "aio/iothread.h"
 #include "block/backend.h"
 #include "block/block.h"
 #include "devices/device.h"
@@ -108,6 +109,40 @@ bool cmdline_help_requested(const CmdLine *c)
 
 /* ---- Objects ---- */
 
+static bool cmdline_id_ok(const char *id)
+{
+    if (!g_ascii_isalpha(*id)) {
+        return false;
+    }
+    for (; *id; id++) {
+        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool cmdline_object_id(const CmdArg *a)
+{
+    GError *err = NULL;
+    g_autoptr(QDict) d = cmdline_qdict(a->arg, "qom-type", &err);
+    const char *id = d ? qdict_get_try_str(d, "id") : NULL;
+
+    if (!d) {
+        return cmdline_report(a, err);
+    }
+    if (id && !cmdline_id_ok(id)) {
+        error_setg(&err, "Parameter 'id' expects an identifier\n"
+                   "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
+        return cmdline_report(a, err);
+    }
+    if (id && iothread_by_id(id)) {
+        error_setg(&err, "Duplicate ID '%s' for object", id);
+        return cmdline_report(a, err);
+    }
+    return true;
+}
+
 bool cmdline_objects(const CmdLine *c)
 {
     const CmdArg *a;
@@ -116,6 +151,9 @@ bool cmdline_objects(const CmdLine *c)
     while ((a = cmdline_each(c, CMD_OBJECT, &pos))) {
         GError *err = NULL;
 
+        if (!cmdline_object_id(a)) {
+            return false;
+        }
         if (!monitor_cmdline_object(a->arg, &err)) {
             return cmdline_report(a, err);
         }
