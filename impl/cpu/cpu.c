@@ -3,6 +3,8 @@
  * Making, resetting and showing a processor.
  * Source: SDM volume 3, table 10-1 (state after RESET).
  */
+#include "cpu/cpu.h"
+
 #include "cpu/code.h"
 #include "cpu/flags.h"
 

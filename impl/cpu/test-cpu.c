@@ -153,7 +153,9 @@ static void test_exceptions(void)
     EXPECT(EXC_GP, 0x1000, 5, 0xb8, 0x00, 0x10, 0x00, 0x00, 0x8e, 0xd8);   /* mov ds, beyond the GDT */
     EXPECT(EXC_NP, 0x18, 5, 0xb8, 0x18, 0x00, 0x00, 0x00, 0x8e, 0xd8);
     EXPECT(EXC_GP, 0, 2, 0x31, 0xc0, 0x0f, 0x22, 0xe0);                /* mov cr4, 0: PAE is needed */
-    EXPECT(EXC_GP, 0, 0, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90);
+    /* sixteen bytes: too long */
+    EXPECT(EXC_GP, 0, 0, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+           0x90);
 }
 
 static void test_trap_flag(void)
@@ -194,7 +196,9 @@ static void test_ist(void)
     long_mode_with_tables(code, sizeof(code));
     st64_le(tss + 0x24, 0x8008);
     test_cpu_put(TSS, tss, sizeof(tss));
-    tc.cpu->tr = (SegmentCache){ .selector = 0x28, .base = TSS, .limit = 103, .flags = DESC_P | 11u << DESC_TYPE_SHIFT };
+    tc.cpu->tr = (SegmentCache){
+        .selector = 0x28, .base = TSS, .limit = 103, .flags = DESC_P | 11u << DESC_TYPE_SHIFT,
+    };
     put_gate(EXC_UD, HANDLER, 0x8e, 1);
     g_assert_cmpint(run(100, &done), ==, CPU_EXIT_HALTED);
     g_assert_cmphex(tc.cpu->regs[R_ESP], ==, 0x8000 - 40);   /* aligned to 16 first */

@@ -92,14 +92,11 @@ enum {
     T_NO16 = 256,
     T_REP = 512,         /* string instruction: rsi and rdi in the buffer, rcx small */
     T_NOREX_W = 1024,
-    T_VEX = 2048,
     T_CL = 4096,         /* count in cl decides what is defined */
-    T_LOCKABLE = 8192,
 };
 
 /* Which arithmetic flags are compared. */
 #define F_ALL FLAGS_ARITH
-#define F_NO_AF (FLAGS_ARITH & ~FLAG_AF)
 #define F_MUL (FLAG_CF | FLAG_OF)
 #define F_ROT FLAGS_ARITH
 #define F_SHIFT (FLAGS_ARITH & ~FLAG_AF)
@@ -115,7 +112,8 @@ typedef struct Template {
 } Template;
 
 #define ALU(nm, base)                                                                              \
-    { nm " rm8,r8", { base }, 1, 0, T_MODRM | T_BYTE | T_LOCKABLE, F_ALL }, { nm " rm,r", { base + 1 }, 1, 0, T_MODRM, F_ALL }, \
+    { nm " rm8,r8", { base }, 1, 0, T_MODRM | T_BYTE, F_ALL },                                     \
+    { nm " rm,r", { base + 1 }, 1, 0, T_MODRM, F_ALL },                                            \
     { nm " r8,rm8", { base + 2 }, 1, 0, T_MODRM | T_BYTE, F_ALL },                                 \
     { nm " r,rm", { base + 3 }, 1, 0, T_MODRM, F_ALL }, { nm " al,i", { base + 4 }, 1, 0, T_BYTE | T_IMM8, F_ALL }, \
     { nm " ax,i", { base + 5 }, 1, 0, T_IMMZ, F_ALL }
@@ -156,7 +154,8 @@ static const Template templates[] = {
     { "xchg rm8,r8", { 0x86 }, 1, 0, T_MODRM | T_BYTE, F_ALL }, { "xchg", { 0x87 }, 1, 0, T_MODRM, F_ALL },
     { "xadd rm8", { 0x0f, 0xc0 }, 2, 0, T_MODRM | T_BYTE, F_ALL }, { "xadd", { 0x0f, 0xc1 }, 2, 0, T_MODRM, F_ALL },
     { "cmpxchg rm8", { 0x0f, 0xb0 }, 2, 0, T_MODRM | T_BYTE, F_ALL },
-    { "cmpxchg", { 0x0f, 0xb1 }, 2, 0, T_MODRM, F_ALL }, { "cmpxchg small", { 0x0f, 0xb1 }, 2, 0, T_MODRM | T_SMALL, F_ALL },
+    { "cmpxchg", { 0x0f, 0xb1 }, 2, 0, T_MODRM, F_ALL },
+    { "cmpxchg small", { 0x0f, 0xb1 }, 2, 0, T_MODRM | T_SMALL, F_ALL },
     { "cmpxchg8b", { 0x0f, 0xc7 }, 2, 1, T_MODRM | T_EXT | T_MEM_ONLY | T_SMALL | T_NO16 | T_NOREX_W, F_ALL },
     SHIFT("rol", 0, F_ROT), SHIFT("ror", 1, F_ROT), SHIFT("rcl", 2, F_ROT), SHIFT("rcr", 3, F_ROT),
     SHIFT("shl", 4, F_SHIFT), SHIFT("shr", 5, F_SHIFT), SHIFT("sar", 7, F_SHIFT),
@@ -165,15 +164,19 @@ static const Template templates[] = {
     { "shrd i", { 0x0f, 0xac }, 2, 0, T_MODRM | T_IMM8 | T_CL, F_SHIFT },
     { "shrd cl", { 0x0f, 0xad }, 2, 0, T_MODRM | T_CL, F_SHIFT },
     { "mul rm8", { 0xf6 }, 1, 4, T_MODRM | T_EXT | T_BYTE, F_MUL }, { "mul", { 0xf7 }, 1, 4, T_MODRM | T_EXT, F_MUL },
-    { "imul rm8", { 0xf6 }, 1, 5, T_MODRM | T_EXT | T_BYTE, F_MUL }, { "imul1", { 0xf7 }, 1, 5, T_MODRM | T_EXT, F_MUL },
-    { "imul2", { 0x0f, 0xaf }, 2, 0, T_MODRM, F_MUL }, { "imul2 small", { 0x0f, 0xaf }, 2, 0, T_MODRM | T_SMALL, F_MUL },
+    { "imul rm8", { 0xf6 }, 1, 5, T_MODRM | T_EXT | T_BYTE, F_MUL },
+    { "imul1", { 0xf7 }, 1, 5, T_MODRM | T_EXT, F_MUL },
+    { "imul2", { 0x0f, 0xaf }, 2, 0, T_MODRM, F_MUL },
+    { "imul2 small", { 0x0f, 0xaf }, 2, 0, T_MODRM | T_SMALL, F_MUL },
     { "imul3 i8", { 0x6b }, 1, 0, T_MODRM | T_IMM8, F_MUL }, { "imul3 iz", { 0x69 }, 1, 0, T_MODRM | T_IMMZ, F_MUL },
     { "div rm8", { 0xf6 }, 1, 6, T_MODRM | T_EXT | T_BYTE, 0 }, { "div", { 0xf7 }, 1, 6, T_MODRM | T_EXT, 0 },
     { "div small", { 0xf7 }, 1, 6, T_MODRM | T_EXT | T_SMALL, 0 },
     { "idiv rm8", { 0xf6 }, 1, 7, T_MODRM | T_EXT | T_BYTE, 0 }, { "idiv", { 0xf7 }, 1, 7, T_MODRM | T_EXT, 0 },
     { "idiv small", { 0xf7 }, 1, 7, T_MODRM | T_EXT | T_SMALL, 0 },
-    { "bt r", { 0x0f, 0xa3 }, 2, 0, T_MODRM | T_SMALL, F_BT }, { "bts r", { 0x0f, 0xab }, 2, 0, T_MODRM | T_SMALL, F_BT },
-    { "btr r", { 0x0f, 0xb3 }, 2, 0, T_MODRM | T_SMALL, F_BT }, { "btc r", { 0x0f, 0xbb }, 2, 0, T_MODRM | T_SMALL, F_BT },
+    { "bt r", { 0x0f, 0xa3 }, 2, 0, T_MODRM | T_SMALL, F_BT },
+    { "bts r", { 0x0f, 0xab }, 2, 0, T_MODRM | T_SMALL, F_BT },
+    { "btr r", { 0x0f, 0xb3 }, 2, 0, T_MODRM | T_SMALL, F_BT },
+    { "btc r", { 0x0f, 0xbb }, 2, 0, T_MODRM | T_SMALL, F_BT },
     { "bt i", { 0x0f, 0xba }, 2, 4, T_MODRM | T_EXT | T_IMM8, F_BT },
     { "bts i", { 0x0f, 0xba }, 2, 5, T_MODRM | T_EXT | T_IMM8, F_BT },
     { "btr i", { 0x0f, 0xba }, 2, 6, T_MODRM | T_EXT | T_IMM8, F_BT },

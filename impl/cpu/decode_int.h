@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the decoder's files share: an instruction as Zydis sees it, and the shapes that turn its operands into an
+ * Insn. Internal to decode*.c.
+ */
+#ifndef CPU_DECODE_INT_H
+#define CPU_DECODE_INT_H
+
+#include "cpu/ops.h"
+
+#include <Zydis/Zydis.h>
+
+typedef struct Decoder {
+    ZydisDecodedInstruction insn;
+    ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+    unsigned bits;
+    Insn *in;
+} Decoder;
+
+/** A shape fills in what its handlers expect. @arg comes from the table. False: not an instruction after all. */
+typedef bool ShapeFunc(Decoder *d, int arg);
+
+ShapeFunc shape_none, shape_sized, shape_stack, shape_alu, shape_unary, shape_rm, shape_mem, shape_rm_r,
+    shape_r_rm, shape_extend, shape_lea, shape_movbe, shape_xchg, shape_shift, shape_double_shift, shape_bt,
+    shape_imul, shape_vex3, shape_bls, shape_mov, shape_push, shape_pop, shape_enter, shape_load_far,
+    shape_rel, shape_transfer, shape_ret, shape_imm, shape_string, shape_xlat, shape_port, shape_lar,
+    shape_fsgs, shape_ignore;
+
+#endif
