@@ -9,7 +9,8 @@
  * Owns: MACHINE_SAVEVM_ASYNC. Context: main thread with the BQL, except process_savevm_co (iothread, no BQL).
  *
  * I1  While the coroutine runs, state file, node and coroutine belong to one iothread, so that a drain of all nodes
- *     never waits for something that only the outer loop can finish.
+ *     never waits for something that only the outer loop can finish. That iothread never waits for the BQL: its owner
+ *     may be waiting for a request on the state file (vm_stop() flushes all nodes). A pool thread waits instead.
  * I2  The finalize bottom half runs on the main thread only (iohandler context): it must really stop the VM, and a
  *     vCPU thread that polls the main context cannot.
  * I3  The iothread is destroyed only after the state file is closed: its coroutine may want the BQL until then.
@@ -21,6 +22,7 @@
 
 #include "aio/iothread.h"
 #include "aio/main_loop.h"
+#include "aio/thread_pool.h"
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "block/backend.h"
@@ -237,17 +239,31 @@ static void coroutine_fn flush_foreign_drives(SnapshotState *s)
     }
 }
 
-static bool savevm_iterate_more(SnapshotState *s)
-{
-    uint64_t must_precopy, can_postcopy;
+typedef struct PendingBytes {
+    uint64_t must_precopy;
+    uint64_t can_postcopy;
+} PendingBytes;
 
-    qemu_savevm_state_pending_estimate(&must_precopy, &can_postcopy);
-    if (must_precopy <= FINISH_THRESHOLD) {
-        qemu_savevm_state_pending_exact(&must_precopy, &can_postcopy);
+/* In a pool thread: takes the BQL. (I1) */
+static int savevm_pending_exact(void *opaque)
+{
+    PendingBytes *p = opaque;
+
+    qemu_savevm_state_pending_exact(&p->must_precopy, &p->can_postcopy);
+    return 0;
+}
+
+static bool coroutine_fn savevm_iterate_more(SnapshotState *s)
+{
+    PendingBytes p;
+
+    qemu_savevm_state_pending_estimate(&p.must_precopy, &p.can_postcopy);
+    if (p.must_precopy <= FINISH_THRESHOLD) {
+        (void)thread_pool_submit_co(savevm_pending_exact, &p);      /* never fails */
     }
     /* Only what must be sent before the end counts: the other part does not shrink by iterating. */
-    return must_precopy > FINISH_THRESHOLD &&
-           __atomic_load_n(&s->bs_pos, __ATOMIC_RELAXED) + must_precopy + can_postcopy < s->limit;
+    return p.must_precopy > FINISH_THRESHOLD &&
+           __atomic_load_n(&s->bs_pos, __ATOMIC_RELAXED) + p.must_precopy + p.can_postcopy < s->limit;
 }
 
 static void coroutine_fn process_savevm_co(void *opaque)

@@ -261,7 +261,7 @@ static void test_failure_while_it_runs(void)
     make_state_file(0);
     vm_begin(&vm, false);
     register_savevm_live("failing", 0, 1, &ops, &vm);
-    start_ok();
+    g_assert_true(savevm_async_start(path, NULL));
     wait_while("active", true);
     while (migration_is_running()) {
         main_loop_wait(false);

@@ -30,6 +30,11 @@ static const VMStateDescription vmstate_test_device = {
     },
 };
 
+/* There is nothing to reset. */
+static inline void test_vm_reset(void *opaque, ShutdownCause reason)
+{
+}
+
 /** test_vm_start_sized: on the calling thread, which becomes this machine's main thread. @ram_size in bytes. */
 static inline void test_vm_start_sized(TestVM *vm, const char *name, bool incoming, bool autostart, uint64_t ram_size)
 {
@@ -43,6 +48,7 @@ static inline void test_vm_start_sized(TestVM *vm, const char *name, bool incomi
     }
     bdrv_init();
     runstate_init(incoming);
+    qemu_set_reset_handler(test_vm_reset, NULL);
     memory_machine_init();
     migration_object_init(autostart);
     if (!memory_region_init_ram(&vm->ram, NULL, "pc.ram", ram_size, &err)) {
