@@ -28,14 +28,13 @@ int coroutine_fn bdrv_co_invalidate_cache(BlockDriverState *bs, GError **errp)
 }
 
 /* Permissions first: if the image lock cannot be had, nothing has been read or written yet. */
+static int activate_self(BlockDriverState *bs, GError **errp) GRAPH_RDLOCK;
 static int activate_self(BlockDriverState *bs, GError **errp)
 {
     int ret;
 
     bs->open_flags &= ~BDRV_O_INACTIVE;
-    bdrv_graph_rdlock_main_loop();
     ret = bdrv_refresh_perms(bs, NULL, errp);
-    bdrv_graph_rdunlock_main_loop();
     if (ret == 0) {
         ret = bdrv_invalidate_cache(bs, errp);
     }
@@ -45,29 +44,24 @@ static int activate_self(BlockDriverState *bs, GError **errp)
     return ret;
 }
 
-int bdrv_activate(BlockDriverState *bs, GError **errp)
+static int activate_recurse(BlockDriverState *bs, GError **errp) GRAPH_RDLOCK;
+static int activate_recurse(BlockDriverState *bs, GError **errp)
 {
     BdrvChild *c;
-    GError *err = NULL;
+    int ret;
 
-    GLOBAL_STATE_CODE();
-    assert(!qemu_in_coroutine());
     if (!bs->drv) {
         return -ENOMEDIUM;
     }
-    GRAPH_RDLOCK_GUARD_MAINLOOP();
     QLIST_FOREACH(c, &bs->children, next) {
-        int ret = bdrv_activate(c->bs, errp);               /* (I2) */
-
+        ret = activate_recurse(c->bs, errp);                /* (I2) */
         if (ret < 0) {
             return ret;
         }
     }
     if (bs->open_flags & BDRV_O_INACTIVE) {
-        int ret = activate_self(bs, &err);
-
+        ret = activate_self(bs, errp);
         if (ret < 0) {
-            error_propagate(errp, err);
             return ret;
         }
     }
@@ -79,6 +73,14 @@ int bdrv_activate(BlockDriverState *bs, GError **errp)
     return 0;
 }
 
+int bdrv_activate(BlockDriverState *bs, GError **errp)
+{
+    GLOBAL_STATE_CODE();
+    assert(!qemu_in_coroutine());
+    GRAPH_RDLOCK_GUARD_MAINLOOP();
+    return activate_recurse(bs, errp);
+}
+
 void bdrv_activate_all(GError **errp)
 {
     BdrvNextIterator it;
@@ -87,7 +89,7 @@ void bdrv_activate_all(GError **errp)
     GLOBAL_STATE_CODE();
     GRAPH_RDLOCK_GUARD_MAINLOOP();
     for (bs = bdrv_first(&it); bs; bs = bdrv_next(&it)) {
-        if (bdrv_activate(bs, errp) < 0) {
+        if (activate_recurse(bs, errp) < 0) {
             bdrv_next_cleanup(&it);
             return;
         }

@@ -269,6 +269,7 @@ struct BlockDriverState {
     uint64_t cumulative_perm;       /* BQL; what all parents need together */
     uint64_t cumulative_shared_perm;
     BlockDriverState *inherits_from;
+    BlockDriverState *open_parent;  /* while it is being opened: for whom */
     AioContext *aio_context;        /* BQL, node drained */
     QTAILQ_ENTRY(BlockDriverState) bs_list;     /* all nodes */
     QTAILQ_ENTRY(BlockDriverState) node_list;   /* nodes with a name */

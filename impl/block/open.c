@@ -12,6 +12,7 @@
 #include "aio/main_loop.h"
 
 #define BDRV_PROBE_BUF_SIZE 512
+#define BDRV_CHAIN_MAX 200
 
 static BlockDriverState *bdrv_open_inherit(const char *filename, const char *reference, QDict *options, int flags,
                                            BlockDriverState *parent, const BdrvChildClass *child_class,
@@ -311,6 +312,24 @@ static bool backing_options(BlockDriverState *bs, QDict *options, bool have_refe
     return true;
 }
 
+/* An image may name itself, or one above it, as its backing file; an alias of the name is caught by the depth. */
+static bool chain_is_sane(BlockDriverState *bs, const char *backing_filename, GError **errp)
+{
+    unsigned depth = 0;
+
+    for (BlockDriverState *p = bs; p; p = p->open_parent) {
+        if (backing_filename && *p->exact_filename && g_str_equal(p->exact_filename, backing_filename)) {
+            error_setg(errp, "Backing file '%s' creates an infinite loop.", backing_filename);
+            return false;
+        }
+        if (++depth > BDRV_CHAIN_MAX) {
+            error_setg(errp, "Backing chain is longer than %d images", BDRV_CHAIN_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
 int bdrv_open_backing_file(BlockDriverState *bs, QDict *parent_options, const char *bdref_key, GError **errp)
 {
     g_autofree char *prefix = g_strdup_printf("%s.", bdref_key);
@@ -339,7 +358,8 @@ int bdrv_open_backing_file(BlockDriverState *bs, QDict *parent_options, const ch
         qdict_unref(options);
         return -EINVAL;
     }
-    if (!backing_options(bs, options, reference != NULL, &backing_filename, errp)) {
+    if (!backing_options(bs, options, reference != NULL, &backing_filename, errp) ||
+        !chain_is_sane(bs, backing_filename, errp)) {
         qdict_unref(options);
         return -EINVAL;
     }
@@ -516,6 +536,7 @@ static BlockDriverState *bdrv_open_inherit(const char *filename, const char *ref
     }
     bs = bdrv_new();
     bs->explicit_options = qdict_clone_shallow(options);
+    bs->open_parent = parent;
     if (child_class) {
         child_class->inherit_options(child_role, parent->drv ? parent->drv->is_format : true, &flags, options,
                                      parent->open_flags, parent->options);
@@ -528,6 +549,7 @@ static BlockDriverState *bdrv_open_inherit(const char *filename, const char *ref
         ret = open_node(bs, filename, options, flags, parse_filename, errp);
     }
     qdict_unref(options);
+    bs->open_parent = NULL;
     if (ret < 0) {
         bdrv_unref(bs);
         return NULL;

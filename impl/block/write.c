@@ -111,6 +111,8 @@ static int coroutine_fn write_split(BlockDriverState *bs, int64_t offset, int64_
 }
 
 static BdrvRequestFlags detect_zeroes(BlockDriverState *bs, QEMUIOVector *qiov, size_t qiov_offset, int64_t bytes,
+                                      BdrvRequestFlags flags) GRAPH_RDLOCK;
+static BdrvRequestFlags detect_zeroes(BlockDriverState *bs, QEMUIOVector *qiov, size_t qiov_offset, int64_t bytes,
                                       BdrvRequestFlags flags)
 {
     if (bs->detect_zeroes != BLOCKDEV_DETECT_ZEROES_OPTIONS_OFF && !(flags & BDRV_REQ_ZERO_WRITE) &&
