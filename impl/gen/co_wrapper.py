@@ -259,6 +259,7 @@ def emit_co_wrapper(wrapper):
         lines += ['    }', '']
     lines += emit_initializer(wrapper, '.co_call.in_progress = true')
     lines += [] if mixed else ['    assert(!qemu_in_coroutine());']
+    lines += [f'    bdrv_graph_check_wait("{wrapper.name}");'] if locked else []
     lines += [f'    AioContext *ctx = {context};', '',
               f'    aio_co_enter(ctx, qemu_coroutine_create({wrapper.name}_entry, &call));',
               '    AIO_WAIT_WHILE_NAMED(ctx, co_call_in_progress(&call.co_call), '
