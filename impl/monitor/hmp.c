@@ -329,8 +329,35 @@ static void hmp_read(void *opaque, const uint8_t *buf, int size)
 
 static void hmp_greet(Monitor *mon)
 {
+    mon->greeted = true;
     monitor_puts(mon, "QEMU 10.0.0 monitor - type 'help' for more information\n");
     hmp_line_prompt(mon->line);
+}
+
+/* While the machine is built, each front end that attaches takes the focus; only the last one shall speak. */
+static void hmp_greet_bh(void *opaque)
+{
+    Monitor *mon = opaque;
+
+    mon->settled = true;
+    if (mon->in_focus && !mon->greeted) {
+        hmp_greet(mon);
+    }
+}
+
+static void hmp_opened(Monitor *mon)
+{
+    hmp_line_free(mon->line);
+    mon->line = hmp_line_new(mon);
+    mon->connected = true;
+    mon->greeted = false;
+    if (!mon->greet_bh) {
+        hmp_greet(mon);
+    } else if (mon->settled) {
+        hmp_greet_bh(mon);
+    } else {
+        qemu_bh_schedule(mon->greet_bh);
+    }
 }
 
 static void hmp_event(void *opaque, QEMUChrEvent event)
@@ -339,27 +366,24 @@ static void hmp_event(void *opaque, QEMUChrEvent event)
 
     switch (event) {
     case CHR_EVENT_OPENED:
-        hmp_line_free(mon->line);
-        mon->line = hmp_line_new(mon);
-        mon->connected = true;
-        if (!chr_is_mux(mon->chr.chr)) {
-            hmp_greet(mon);
-        }
+        hmp_opened(mon);
         break;
     case CHR_EVENT_MUX_IN:
-        if (mon->connected && mon->negotiated) {
+        mon->in_focus = true;
+        if (mon->settled && mon->connected && !mon->greeted) {
+            hmp_greet(mon);
+        } else if (mon->settled && mon->connected) {
             monitor_puts(mon, "\n");
             hmp_line_prompt(mon->line);
-        } else if (mon->connected) {
-            mon->negotiated = true;         /* greeted once; the focus at start belongs to whoever attached last */
-            hmp_greet(mon);
         }
+        break;
+    case CHR_EVENT_MUX_OUT:
+        mon->in_focus = false;
         break;
     case CHR_EVENT_CLOSED:
         mon->connected = false;
         monitor_fds_close(mon);
         break;
-    case CHR_EVENT_MUX_OUT:
     case CHR_EVENT_BREAK:
         break;
     }
@@ -368,6 +392,9 @@ static void hmp_event(void *opaque, QEMUChrEvent event)
 void monitor_hmp_setup(Monitor *mon)
 {
     mon->line = hmp_line_new(mon);
+    if (chr_is_mux(mon->chr.chr)) {
+        mon->greet_bh = aio_bh_new(iohandler_get_aio_context(), hmp_greet_bh, mon);
+    }
     qemu_chr_fe_set_handlers(&mon->chr, hmp_can_read, hmp_read, hmp_event, mon, true);
 }
 
@@ -375,4 +402,7 @@ void monitor_hmp_teardown(Monitor *mon)
 {
     hmp_line_free(mon->line);
     mon->line = NULL;
+    if (mon->greet_bh) {
+        qemu_bh_delete(mon->greet_bh);
+    }
 }

@@ -41,6 +41,10 @@ struct Monitor {
 
     /* ---- HMP ---- */
     struct HmpLine *line;           /* the line editor; NULL for QMP and for human-monitor-command */
+    bool in_focus;                  /* of a mux */
+    bool greeted;
+    QEMUBH *greet_bh;               /* mux only: greet once everybody has attached, if the focus is ours then */
+    bool settled;                   /* it has run */
 };
 
 typedef struct MonitorState {

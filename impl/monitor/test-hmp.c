@@ -106,6 +106,44 @@ static void test_help_covers_every_command(void)
     end();
 }
 
+static int other_can_read(void *opaque)
+{
+    return 100;
+}
+
+static void other_read(void *opaque, const uint8_t *buf, int size)
+{
+    g_string_append_len(opaque, (const char *)buf, size);
+}
+
+static void test_shared_terminal(void)
+{
+    GString *serial = g_string_new(NULL);
+    CharBackend port;
+    FakeChr *f;
+    Chardev *mux;
+
+    chardev_init();
+    monitor_init_globals();
+    monitor_set_preconfig_done();
+    f = fake_new("serial0", false);
+    mux = qemu_chr_new_mux("serial0", &f->parent, NULL);
+    g_assert_true(monitor_init_hmp(mux, NULL));
+    g_assert_true(qemu_chr_fe_init(&port, mux, NULL));
+    qemu_chr_fe_set_handlers(&port, other_can_read, other_read, NULL, serial, true);
+    loop_settle();
+    fake_expect(f, "");                 /* the serial port has the terminal to itself */
+    fake_type(f, "hello\001cinfo version\n");
+    g_assert_cmpstr(serial->str, ==, "hello");
+    fake_expect(f, GREETING "info version\r\n10.0.0 (rondo-0.1.0)\r\n(qemu) ");
+    fake_type(f, "\001cx\001c");
+    g_assert_cmpstr(serial->str, ==, "hellox");
+    fake_expect(f, "\r\n(qemu) ");
+    qemu_chr_fe_deinit(&port, false);
+    g_string_free(serial, TRUE);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -114,5 +152,6 @@ int main(int argc, char **argv)
     g_test_add_func("/hmp/line-longer-than-the-limit", test_line_longer_than_the_limit);
     g_test_add_func("/hmp/mistakes", test_mistakes);
     g_test_add_func("/hmp/help-covers-every-command", test_help_covers_every_command);
+    g_test_add_func("/hmp/shared-terminal", test_shared_terminal);
     return test_machine_run();
 }
