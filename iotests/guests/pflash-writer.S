@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stores single bytes into the CFI flash for ever, with the byte program command, and erases a block when it
- * comes round. Prints a line at the start and one dot per pass over 4 KiB.
+ * comes round. Prints a line at the start and one dot per pass over 1 KiB.
  *
  * The flash is -drive if=pflash,unit=1, mapped by the machine right below unit 0, which holds this program.
  * Only the 4 KiB right below the firmware are used, so any size of flash will do.
  */
 #include "lib/guest.inc"
 
-    .set PASS, 4096
-    .set FLASH, 0xffff0000 - PASS   /* below a 64 KiB firmware */
+    .set FLASH, 0xffff0000 - 4096   /* below a 64 KiB firmware */
+    .set PASS, 1024
 
     .globl guest_main
 guest_main:

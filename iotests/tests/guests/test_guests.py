@@ -87,7 +87,7 @@ def test_pflash(boot, tmp_path):
     machine.wait()
     data = flash.read_bytes()
     assert data[:-4096] == bytes(60 * 1024), "only the last 4 KiB are the guest's"
-    # Programmed bytes are their own offset; the pass that was cut short leaves erased ones behind them.
+    # Programmed bytes are their own offset; the rest of the block is erased, as is what the last pass did not reach.
     written = bytes(i & 0xff for i in range(4096))
     assert all(b in (w, 0xff) for b, w in zip(data[-4096:], written))
 
