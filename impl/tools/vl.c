@@ -246,7 +246,8 @@ static bool start_guest(Run *r)
         return cmdline_report(NULL, err);
     }
     if (loadstate && load_snapshot_from_blockdev(loadstate->arg, &err) < 0) {
-        return cmdline_report(NULL, err);
+        (void)cmdline_report(NULL, err);
+        return true;            /* the VM stays stopped, for its user to look at */
     }
     if (r->opt.autostart) {
         vm_start();
