@@ -2,10 +2,18 @@
 """A guest that checks its own memory, and two hosts for it."""
 
 import re
+import time
 
 import pytest
 
-import rondo_iotests as rt
+from rondo_iotests.paths import build_dir
+
+def wait_status(machine, status, timeout=30):
+    """The run state follows the end of a migration a moment after its event, and has none of its own."""
+    deadline = time.monotonic() + timeout
+    while machine.qmp("query-status")["status"] != status:
+        assert not machine._ended_within(0.01) and time.monotonic() < deadline, machine.report()
+
 
 EVENTS = [{"capability": "events", "state": True}]
 
@@ -18,7 +26,7 @@ class Host:
 
     def __call__(self, *args, memory="4", **kwargs):
         machine = self.vm(serial=True, args=[
-            "-m", memory, "-bios", rt.binary("counter.bin"), "-device", "isa-debug-exit",
+            "-m", memory, "-bios", build_dir() / "iotests" / "guests" / "counter.bin", "-device", "isa-debug-exit",
             "-blockdev", f"driver=qcow2,node-name=disk0,file.driver=file,file.filename={self.disk}",
             "-device", "virtio-blk-pci,drive=disk0", *args], **kwargs)
         machine.qmp("migrate-set-capabilities", {"capabilities": EVENTS})
@@ -38,12 +46,15 @@ class Counting:
     def passes(machine):
         return [int(n) for n in re.findall(r"counter: (\d+)\n", machine.serial())]
 
-    def wait_more(self, machine, count=2):
+    def wait_more(self, machine, count=2, timeout=30):
         """Until the guest has made `count` more reports; returns the last."""
-        last = (self.passes(machine) or [0])[-1]
-        machine.wait_serial(f"counter: {last + 256 * count}\n")
+        want = len(self.passes(machine)) + count
+        deadline = time.monotonic() + timeout
+        while len(self.passes(machine)) < want:
+            assert not machine._ended_within(0.02), machine.report()
+            assert time.monotonic() < deadline, f"the guest stands still\n{machine.report()}"
         assert "mismatch" not in machine.serial()
-        return last + 256 * count
+        return self.passes(machine)[-1]
 
 
 @pytest.fixture

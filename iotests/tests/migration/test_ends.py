@@ -8,6 +8,8 @@ import socket
 
 import pytest
 
+from .conftest import wait_status
+
 
 def slow(machine, bytes_per_second=4096 * 32):
     machine.qmp("migrate-set-parameters", {"max-bandwidth": bytes_per_second})
@@ -133,6 +135,7 @@ def test_source_takes_the_vm_back(host, counting, tmp_path):
     counting.wait_more(source)
     source.qmp("migrate", {"uri": f"file:{tmp_path}/state"})
     source.wait_event("MIGRATION", {"status": "completed"})
+    wait_status(source, "postmigrate")
     source.qmp("cont")
     counting.wait_more(source)
     assert disk_is_ours(source)
@@ -146,6 +149,7 @@ def test_source_cannot_take_back_what_the_target_has(host, counting, tmp_path):
     source.qmp("migrate", {"uri": uri})
     source.wait_event("MIGRATION", {"status": "completed"})
     target.wait_event("MIGRATION", {"status": "completed"})
+    wait_status(source, "postmigrate")
     assert "lock" in source.qmp_error("cont").desc
     assert source.qmp("query-status")["status"] == "postmigrate"
     counting.wait_more(target)

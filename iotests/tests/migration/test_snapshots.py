@@ -11,14 +11,21 @@ import rondo_iotests as rt
 SNAPSHOT = {"tag": "snap0", "vmstate": "disk0", "devices": ["disk0"]}
 
 
+def run(machine, command, job_id, arguments):
+    machine.qmp(command, {"job-id": job_id, **arguments})
+    machine.wait_event("JOB_STATUS_CHANGE", {"id": job_id, "status": "concluded"})
+    error = next(j for j in machine.qmp("query-jobs") if j["id"] == job_id).get("error")
+    machine.qmp("job-dismiss", {"id": job_id})
+    if error:
+        raise RuntimeError(error)
+
+
 def job(machine, command, job_id, **arguments):
-    machine.qmp(command, {"job-id": job_id, **SNAPSHOT, **arguments})
-    machine.wait_job(job_id)
+    run(machine, command, job_id, {**SNAPSHOT, **arguments})
 
 
 def delete(machine, job_id, tag):
-    machine.qmp("snapshot-delete", {"job-id": job_id, "tag": tag, "devices": ["disk0"]})
-    machine.wait_job(job_id)
+    run(machine, "snapshot-delete", job_id, {"tag": tag, "devices": ["disk0"]})
 
 
 def test_save_load_delete(host, counting):

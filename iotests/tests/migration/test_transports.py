@@ -9,12 +9,14 @@ import socket
 
 import pytest
 
+from .conftest import wait_status
+
 
 def migrate(source, target, uri):
     source.qmp("migrate", {"uri": uri})
     source.wait_event("MIGRATION", {"status": "completed"})
     target.wait_event("MIGRATION", {"status": "completed"})
-    assert source.qmp("query-status")["status"] == "postmigrate"
+    wait_status(source, "postmigrate")
     assert target.qmp("query-status")["status"] == "running"
 
 
@@ -64,7 +66,7 @@ def test_fd(host, counting):
     for machine, end in ((source, ours[0]), (target, ours[1])):
         socket.send_fds(machine.monitor.sock, [b'{"execute": "getfd", "arguments": {"fdname": "mig"}, "id": "fd"}\n'],
                         [end.fileno()])
-        assert machine.monitor.read_reply("fd") == {}
+        assert machine.monitor.read_reply("fd")["return"] == {}
         end.close()
     target.qmp("migrate-incoming", {"uri": "fd:mig"})
     migrate(source, target, "fd:mig")
@@ -84,7 +86,6 @@ def test_file(host, counting, tmp_path, offset):
     raw = (tmp_path / "state").read_bytes()
     assert raw[4096 if offset else 0:][:8] == b"QEVM\0\0\0\3"
     target = host("-incoming", uri)
-    target.wait_event("RESUME")
     assert counting.wait_more(target) > before
 
 
