@@ -173,13 +173,13 @@ class VM:
     def hmp(self, line, timeout=DEFAULT_TIMEOUT):
         return self.qmp("human-monitor-command", {"command-line": line}, timeout)
 
-    def wait_job(self, job_id, timeout=DEFAULT_TIMEOUT):
-        """Follow a job to its end, dismiss it; raises with its error if it failed."""
+    def wait_job(self, job_id, timeout=DEFAULT_TIMEOUT, finalize=False):
+        """Follow a job to its end, dismiss it; raises with its error if it failed. finalize: it waits for that."""
         deadline = time.monotonic() + timeout
         while True:
             event = self.wait_event("JOB_STATUS_CHANGE", {"id": job_id}, deadline - time.monotonic())
             status = event["data"]["status"]
-            if status == "pending":
+            if status == "pending" and finalize:
                 self.qmp("job-finalize", {"id": job_id})
             if status == "concluded":
                 job = next(j for j in self.qmp("query-jobs") if j["id"] == job_id)
