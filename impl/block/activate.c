@@ -18,7 +18,7 @@ int coroutine_fn bdrv_co_invalidate_cache(BlockDriverState *bs, GError **errp)
     GError *err = NULL;
 
     if (bs->drv->bdrv_co_invalidate_cache) {
-        bs->drv->bdrv_co_invalidate_cache(bs, &err);
+        bdrv_driver_invalidate_cache(bs, &err);
         if (err) {
             error_propagate(errp, err);
             return -EINVAL;

@@ -164,7 +164,7 @@ bool coroutine_fn blk_co_is_inserted(BlockBackend *blk)
 {
     BlockDriverState *bs = blk_bs(blk);
 
-    return bs && bs->drv && (!bs->drv->bdrv_co_is_inserted || bs->drv->bdrv_co_is_inserted(bs));
+    return bs && bs->drv && bdrv_driver_is_inserted(bs);
 }
 
 bool coroutine_fn blk_co_is_available(BlockBackend *blk)

@@ -198,3 +198,55 @@ int coroutine_fn bdrv_driver_vmstate(BlockDriverState *bs, QEMUIOVector *qiov, i
     }
     return ret;
 }
+
+/* ---- Rare ones ---- */
+
+int64_t coroutine_fn bdrv_driver_get_allocated_file_size(BlockDriverState *bs)
+{
+    return bs->drv->bdrv_co_get_allocated_file_size(bs);
+}
+
+int coroutine_fn bdrv_driver_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
+{
+    return checked(bs->drv->bdrv_co_get_info(bs, bdi));
+}
+
+int coroutine_fn bdrv_driver_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix)
+{
+    return checked(bs->drv->bdrv_co_check(bs, res, fix));
+}
+
+int coroutine_fn bdrv_driver_change_backing_file(BlockDriverState *bs, const char *backing_file,
+                                                 const char *backing_fmt)
+{
+    const BlockDriver *drv = bs->drv;
+
+    return drv->bdrv_co_change_backing_file ? checked(drv->bdrv_co_change_backing_file(bs, backing_file, backing_fmt))
+                                            : -ENOTSUP;
+}
+
+void coroutine_fn bdrv_driver_invalidate_cache(BlockDriverState *bs, GError **errp)
+{
+    bs->drv->bdrv_co_invalidate_cache(bs, errp);
+}
+
+bool coroutine_fn bdrv_driver_is_inserted(BlockDriverState *bs)
+{
+    return !bs->drv->bdrv_co_is_inserted || bs->drv->bdrv_co_is_inserted(bs);
+}
+
+void coroutine_fn bdrv_driver_debug_event(BlockDriverState *bs, const char *event)
+{
+    assert(bdrv_in_flight(bs) > 0);
+    bs->drv->bdrv_co_debug_event(bs, event);
+}
+
+int coroutine_fn bdrv_driver_create_opts(const BlockDriver *drv, const char *filename, QDict *opts, GError **errp)
+{
+    return checked(drv->bdrv_co_create_opts((BlockDriver *)drv, filename, opts, errp));
+}
+
+int coroutine_fn bdrv_driver_delete_file(BlockDriverState *bs, GError **errp)
+{
+    return checked(bs->drv->bdrv_co_delete_file(bs, errp));
+}

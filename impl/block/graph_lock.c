@@ -13,8 +13,9 @@
  * I4  Every coroutine reader counts, whoever runs it: whether a thread "is main" may differ between lock and unlock,
  *     so the decision must not depend on it. A counter alone may be negative (the coroutine moved); the sum may not.
  */
-#include "block/state.h"
+#include "block/graph_lock.h"
 #include "aio/main_loop.h"
+#include "block/state.h"
 
 struct BdrvGraphReader {
     uint32_t count;                 /* atomic */

@@ -142,7 +142,7 @@ int64_t coroutine_fn bdrv_co_get_allocated_file_size(BlockDriverState *bs)
         return -ENOMEDIUM;
     }
     if (bs->drv->bdrv_co_get_allocated_file_size) {
-        return bs->drv->bdrv_co_get_allocated_file_size(bs);
+        return bdrv_driver_get_allocated_file_size(bs);
     }
     if (!bdrv_primary_bs(bs)) {
         return -ENOTSUP;
@@ -254,7 +254,7 @@ int coroutine_fn bdrv_co_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     if (!bs->drv->bdrv_co_get_info) {
         return filtered ? bdrv_co_get_info(filtered, bdi) : -ENOTSUP;
     }
-    ret = bs->drv->bdrv_co_get_info(bs, bdi);
+    ret = bdrv_driver_get_info(bs, bdi);
     if (bdi->subcluster_size == 0) {
         bdi->subcluster_size = bdi->cluster_size;
     }
@@ -270,7 +270,7 @@ int coroutine_fn bdrv_co_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvC
         return -ENOTSUP;
     }
     *res = (BdrvCheckResult){ 0 };
-    return bs->drv->bdrv_co_check(bs, res, fix);
+    return bdrv_driver_check(bs, res, fix);
 }
 
 int coroutine_fn bdrv_co_change_backing_file(BlockDriverState *bs, const char *backing_file, const char *backing_fmt,
@@ -287,8 +287,7 @@ int coroutine_fn bdrv_co_change_backing_file(BlockDriverState *bs, const char *b
     if (require && backing_file && !backing_fmt) {
         return -EINVAL;
     }
-    ret = bs->drv->bdrv_co_change_backing_file ? bs->drv->bdrv_co_change_backing_file(bs, backing_file, backing_fmt)
-                                               : -ENOTSUP;
+    ret = bdrv_driver_change_backing_file(bs, backing_file, backing_fmt);
     if (ret == 0) {
         g_free(bs->backing_file);
         g_free(bs->backing_format);
@@ -385,7 +384,7 @@ void coroutine_fn bdrv_co_debug_event(BlockDriverState *bs, const char *event)
 {
     if (bs && bs->drv && bs->drv->bdrv_co_debug_event) {
         bdrv_inc_in_flight(bs);
-        bs->drv->bdrv_co_debug_event(bs, event);
+        bdrv_driver_debug_event(bs, event);
         bdrv_dec_in_flight(bs);
     }
 }
@@ -435,7 +434,7 @@ int coroutine_fn bdrv_co_create(const BlockDriver *drv, const char *filename, QD
         error_setg(errp, "Driver '%s' does not support image creation", drv->format_name);
         return -ENOTSUP;
     }
-    ret = drv->bdrv_co_create_opts((BlockDriver *)drv, filename, opts, &err);
+    ret = bdrv_driver_create_opts(drv, filename, opts, &err);
     if (ret < 0 && !err) {
         error_setg_errno(&err, -ret, "Could not create image");
     }
@@ -464,5 +463,5 @@ int coroutine_fn bdrv_co_delete_file(BlockDriverState *bs, GError **errp)
                    bs->drv ? bs->drv->format_name : "none");
         return -ENOTSUP;
     }
-    return bs->drv->bdrv_co_delete_file(bs, errp);
+    return bdrv_driver_delete_file(bs, errp);
 }

@@ -123,6 +123,17 @@ int coroutine_fn bdrv_driver_truncate(BlockDriverState *bs, int64_t offset, bool
 int64_t coroutine_fn bdrv_driver_getlength(BlockDriverState *bs) GRAPH_RDLOCK;
 int coroutine_fn bdrv_driver_vmstate(BlockDriverState *bs, QEMUIOVector *qiov, int64_t pos, bool is_read) GRAPH_RDLOCK;
 
+int64_t coroutine_fn bdrv_driver_get_allocated_file_size(BlockDriverState *bs) GRAPH_RDLOCK;
+int coroutine_fn bdrv_driver_get_info(BlockDriverState *bs, BlockDriverInfo *bdi) GRAPH_RDLOCK;
+int coroutine_fn bdrv_driver_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix) GRAPH_RDLOCK;
+int coroutine_fn bdrv_driver_change_backing_file(BlockDriverState *bs, const char *backing_file,
+                                                 const char *backing_fmt) GRAPH_RDLOCK;
+void coroutine_fn bdrv_driver_invalidate_cache(BlockDriverState *bs, GError **errp) GRAPH_RDLOCK;
+bool coroutine_fn bdrv_driver_is_inserted(BlockDriverState *bs) GRAPH_RDLOCK;
+void coroutine_fn bdrv_driver_debug_event(BlockDriverState *bs, const char *event) GRAPH_RDLOCK;
+int coroutine_fn bdrv_driver_create_opts(const BlockDriver *drv, const char *filename, QDict *opts, GError **errp);
+int coroutine_fn bdrv_driver_delete_file(BlockDriverState *bs, GError **errp) GRAPH_RDLOCK;
+
 /* drain.c */
 /** bdrv_in_flight: requests counted on @bs; a choice point. */
 unsigned bdrv_in_flight(BlockDriverState *bs);

@@ -122,6 +122,7 @@ void aio_bh_schedule_oneshot(AioContext *ctx, void (*cb)(void *), void *opaque);
 void co_call_done(CoCall *call);
 bool co_call_in_progress(CoCall *call);
 #define AIO_WAIT_WHILE_NAMED(ctx, cond, what) while (cond) { (void)(ctx); (void)(what); }
+void bdrv_graph_check_wait(const char *who);
 void bdrv_graph_co_rdlock(void);
 void bdrv_graph_co_rdunlock(void);
 void bdrv_graph_rdlock_main_loop(void);

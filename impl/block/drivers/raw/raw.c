@@ -2,7 +2,8 @@
 /*
  * raw: the image is the file, or a window of it (offset=, size=).
  *
- * Context: coroutine; open in the main context. No locks; a resize of the file below is seen at once unless size= is set.
+ * Context: coroutine; open in the main context. No locks.
+ * A resize of the file below is seen at once unless size= is set.
  * I1  Requests reach the file inside [offset, offset + size).
  */
 #include "base/bytes.h"
