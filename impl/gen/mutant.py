@@ -32,6 +32,11 @@ def main():
     if run.returncode != 0:
         sys.exit(f'{patch_file}: does not apply to {path} as it is now; put the bug back by hand and make the patch '
                  f'again with git diff\n{run.stdout}{run.stderr}')
+    # Assertions and stacks name the file that a reader knows.
+    with open(output, encoding='utf-8') as f:
+        text = f.read()
+    with open(output, 'w', encoding='utf-8') as f:
+        f.write(f'#line 1 "{path}"\n{text}')
     if re.search(r'(?m)^Hunk .*offset', run.stdout):
         print(run.stdout, end='')
 

@@ -77,22 +77,37 @@ def scratch(scenario):
 
 
 class Client:
-    """The client of a running machine: QMP with events. Given to a scenario's client()."""
+    """The client of a running machine: QMP with events. Given to a scenario's client().
+
+    It notes what each command waited for: that, and not what else the machine happened to say, is the condition under
+    which a recorded script sends it.
+    """
 
     def __init__(self, process, qmp, folder, stderr):
         self.process, self._qmp, self.dir, self._stderr = process, qmp, folder, stderr
         self.events = qmp.events
+        self.conditions = []        # of each command after qmp_capabilities: ["event:STOP:1", ...]
+        self._waited = []
+
+    def _arguments(self, arguments):
+        self.conditions.append(self._waited)
+        self._waited = []
+        return {k.replace("_", "-"): v for k, v in arguments.items()}
 
     def qmp(self, command, **arguments):
         """Run a command; returns what it returns. `job_id=` becomes `job-id`."""
-        return self._qmp.execute(command, {k.replace("_", "-"): v for k, v in arguments.items()})
+        return self._qmp.execute(command, self._arguments(arguments))
 
     def qmp_start(self, command, **arguments):
         """Send a command whose answer may never come. For the last commands of a scenario that ends badly."""
-        self._qmp.send(command, {k.replace("_", "-"): v for k, v in arguments.items()})
+        self._qmp.send(command, self._arguments(arguments))
 
     def wait_event(self, name, timeout=30, **match):
-        return self._qmp.wait_event(name, match or None, timeout)
+        event = self._qmp.wait_event(name, match or None, timeout)
+        heard = [json.loads(line[3:]) for line in self._qmp.log if line.startswith("<- ")]
+        same = [e for e in heard if e.get("event") == name]
+        self._waited.append(f"event:{name}:{same.index(event) + 1}")
+        return event
 
     def wait_exit(self, timeout=30):
         return self.process.wait(timeout)
@@ -189,6 +204,20 @@ def record(scenario, name, trace, folder, binary="rondo-sim"):
     prefix = [str(program(binary)), "--record", str(trace), "--scenario", name, "--"]
     with machine(prefix, scenario.MACHINE, folder) as vm:
         scenario.client(vm)
+    keep_waits(trace, vm.conditions)
+
+
+def keep_waits(trace, conditions):
+    """The recorder cannot know which of the lines it saw a client waited for; the client does."""
+    lines, command = [], -1         # -1: qmp_capabilities, sent by the greeting
+    for line in Path(trace).read_text().splitlines():
+        words = line.split(" ", 3)
+        if words[0] == "send" and words[1].startswith("qmp0#") and len(words) == 4:
+            if 0 <= command < len(conditions):
+                words[2] = "after=" + ",".join([f"reply:{command + 1}", *conditions[command]])
+            command += 1
+        lines.append(" ".join(words))
+    Path(trace).write_text("\n".join(lines) + "\n")
 
 
 def explore(binary, trace, folder, out, *, strategy="pct", seed=1, runs=0, seconds=0.0, depth=0, jobs=1,
