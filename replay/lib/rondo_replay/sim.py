@@ -58,7 +58,11 @@ class Env:
 
     def rondo(self, args, client, timeout=30):
         """Run a machine on real threads to make something (a migration stream, say). client(vm) plays QMP and quits."""
-        with machine([str(program("rondo"))], args, self.dir, timeout) as vm:
+        self.machine([str(program("rondo"))], args, client, timeout)
+
+    def machine(self, prefix, args, client, timeout=30):
+        """The same with another program, e.g. [peer, "-accel", "tcg"]."""
+        with machine(prefix, args, self.dir, timeout) as vm:
             client(vm)
 
     def file(self, name, size, fill=b"\0"):
@@ -67,12 +71,13 @@ class Env:
 
 
 @contextmanager
-def scratch(scenario):
-    """A folder with everything the scenario's machine needs, gone afterwards."""
+def scratch(scenario, prepare=None):
+    """A folder with everything the scenario's machine needs, gone afterwards. `prepare`: instead of the scenario's."""
     base = os.environ.get("TMPDIR", "/tmp")
     with tempfile.TemporaryDirectory(prefix="rondo-", dir=base) as folder:
-        if hasattr(scenario, "prepare"):
-            scenario.prepare(Env(Path(folder)))
+        prepare = prepare or getattr(scenario, "prepare", None)
+        if prepare:
+            prepare(Env(Path(folder)))
         yield Path(folder)
 
 
