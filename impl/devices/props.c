@@ -316,7 +316,7 @@ bool device_set_prop(DeviceState *dev, const char *name, const char *value, GErr
             *(OnOffAuto *)field = ON_OFF_AUTO_AUTO;
             return true;
         }
-        /* fall through */
+        G_GNUC_FALLTHROUGH;
     case PROP_BOOL: {
         bool on;
 

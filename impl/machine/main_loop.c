@@ -52,14 +52,15 @@ void qemu_system_debug_request(void)
 
 /*
  * Two steps, so that a stop and the running guest's own start cannot cross: from prepare on the request is being
- * made, and whoever asks for requests waits for it to be complete.
+ * made, and whoever asks for requests waits for it to be complete. The lock is held between them, which the static
+ * analysis does not follow.
  */
-void qemu_system_vmstop_request_prepare(void)
+void TSA_NO_TSA qemu_system_vmstop_request_prepare(void)
 {
     sched_mutex_lock(&runstate_module()->vmstop_lock);
 }
 
-void qemu_system_vmstop_request(RunState reason)
+void TSA_NO_TSA qemu_system_vmstop_request(RunState reason)
 {
     RunStateModule *m = runstate_module();
 
