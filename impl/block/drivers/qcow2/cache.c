@@ -128,10 +128,15 @@ int coroutine_fn qcow2_cache_write(BlockDriverState *bs, Qcow2Cache *c)
 
 int coroutine_fn qcow2_cache_flush(BlockDriverState *bs, Qcow2Cache *c)
 {
+    BDRVQcow2State *s = bs->opaque;
     int result = qcow2_cache_write(bs, c);
 
     if (result == 0) {
         result = bdrv_co_flush(bs->file->bs);
+    }
+    if (result == 0 && c->is_l2) {
+        /* No table on disk names a freed cluster any more. */
+        g_hash_table_remove_all(s->pending_free);
     }
     return result;
 }
@@ -293,7 +298,14 @@ int coroutine_fn qcow2_write_caches(BlockDriverState *bs)
 
 int coroutine_fn qcow2_flush_caches(BlockDriverState *bs)
 {
+    BDRVQcow2State *s = bs->opaque;
     int ret = qcow2_write_caches(bs);
 
-    return ret < 0 ? ret : bdrv_co_flush(bs->file->bs);
+    if (ret == 0) {
+        ret = bdrv_co_flush(bs->file->bs);
+    }
+    if (ret == 0) {
+        g_hash_table_remove_all(s->pending_free);
+    }
+    return ret;
 }

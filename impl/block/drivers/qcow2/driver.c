@@ -35,7 +35,8 @@ static int coroutine_fn GRAPH_RDLOCK qcow2_co_flush_to_os(BlockDriverState *bs)
         return -EIO;
     }
     qemu_co_mutex_lock(&s->lock);
-    ret = qcow2_write_caches(bs);
+    /* The core flushes the child next; when clusters wait for that, they must know that it happened. */
+    ret = g_hash_table_size(s->pending_free) ? qcow2_flush_caches(bs) : qcow2_write_caches(bs);
     qemu_co_mutex_unlock(&s->lock);
     return ret;
 }

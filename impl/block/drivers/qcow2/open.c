@@ -257,6 +257,7 @@ static void clear_state(BDRVQcow2State *s)
     g_clear_pointer(&s->inflight, g_ptr_array_unref);
     g_clear_pointer(&s->data_writes, g_ptr_array_unref);
     g_clear_pointer(&s->discards, g_array_unref);
+    g_clear_pointer(&s->pending_free, g_hash_table_unref);
     s->free_cluster_index = 0;
     s->free_byte_offset = 0;
 }
@@ -299,6 +300,7 @@ static int coroutine_fn GRAPH_RDLOCK do_open(BlockDriverState *bs, int flags, GE
     s->inflight = g_ptr_array_new();
     s->data_writes = g_ptr_array_new();
     s->discards = g_array_new(FALSE, FALSE, sizeof(Qcow2DiscardRange));
+    s->pending_free = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     if (ret == 0) {
         ret = read_tail(bs, &h, errp);
     }

@@ -14,6 +14,8 @@
  *     cache when references are added, the other way round when they are dropped. (The dirty bit excuses it.)
  * I3  Two requests never both have an unpublished mapping for the same guest cluster (s->inflight).
  * I4  A host cluster that a data write is on its way to is not handed out again (s->data_writes).
+ * I5  Nor is a freed cluster before the L2 tables that stopped naming it are on disk and flushed (s->pending_free):
+ *     after a crash the old mapping would show another guest address's data.
  */
 #ifndef BLOCK_DRIVERS_QCOW2_QCOW2_H
 #define BLOCK_DRIVERS_QCOW2_QCOW2_H
@@ -87,6 +89,9 @@ typedef struct Qcow2DiscardRange {
     uint64_t bytes;
 } Qcow2DiscardRange;
 
+/* More freed clusters than this are not left waiting (I5): allocation flushes first. */
+#define QCOW2_MAX_PENDING_FREE 4096
+
 /* Metadata a write must not hit. */
 enum {
     QCOW2_OL_MAIN_HEADER = 1 << 0,
@@ -136,6 +141,7 @@ typedef struct BDRVQcow2State {
     uint64_t free_byte_offset;          /* next byte for compressed data; 0: none */
     GPtrArray *inflight;                /* of Qcow2Map *, oldest first */
     GPtrArray *data_writes;             /* of Qcow2DataWrite * */
+    GHashTable *pending_free;           /* set of gint64 cluster numbers (I5); looked up, never iterated */
     GArray *discards;                   /* of Qcow2DiscardRange, queued until metadata is on disk */
     QCowSnapshot *snapshots;
     uint32_t nb_snapshots;

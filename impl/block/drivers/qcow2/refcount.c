@@ -6,7 +6,8 @@
  *
  * I1  A new refcount block is on disk before the refcount table names it; a new table before the header does.
  * I2  A decrease reaches the disk after the L2 tables that dropped the reference (cache dependency).
- * I3  A cluster with a data write on its way is never handed out, whatever its refcount.
+ * I3  A cluster with a data write on its way is never handed out, whatever its refcount; nor is one whose last
+ *     reference may still be on disk (I4 and I5 of qcow2.h).
  * Source: qcow2 specification, "Host cluster management".
  */
 #include "block/drivers/qcow2/qcow2.h"
@@ -73,6 +74,13 @@ int coroutine_fn qcow2_get_refcount(BlockDriverState *bs, uint64_t cluster, uint
 }
 
 /* I3. */
+static bool freed_lately(const BDRVQcow2State *s, uint64_t cluster)
+{
+    gint64 key = (gint64)cluster;
+
+    return g_hash_table_contains(s->pending_free, &key);
+}
+
 static bool write_under_way(const BDRVQcow2State *s, uint64_t cluster)
 {
     for (guint i = 0; i < s->data_writes->len; i++) {
@@ -90,8 +98,16 @@ static int64_t coroutine_fn GRAPH_RDLOCK find_free(BlockDriverState *bs, uint64_
 {
     BDRVQcow2State *s = bs->opaque;
     uint64_t run = 0;
-    uint64_t at = s->free_cluster_index;
+    uint64_t at;
 
+    if (g_hash_table_size(s->pending_free) > QCOW2_MAX_PENDING_FREE) {
+        int ret = qcow2_cache_flush(bs, s->l2_cache);
+
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    at = s->free_cluster_index;
     while (run < nb) {
         uint64_t refcount;
         int ret = qcow2_get_refcount(bs, at, &refcount);
@@ -99,7 +115,7 @@ static int64_t coroutine_fn GRAPH_RDLOCK find_free(BlockDriverState *bs, uint64_
         if (ret < 0) {
             return ret;
         }
-        run = refcount || write_under_way(s, at) ? 0 : run + 1;
+        run = refcount || write_under_way(s, at) || freed_lately(s, at) ? 0 : run + 1;
         at++;
         if (at > QCOW_MAX_CLUSTER_OFFSET >> s->cluster_bits) {
             return -EFBIG;
@@ -298,6 +314,11 @@ static void cluster_freed(BlockDriverState *bs, uint64_t cluster, Qcow2DiscardTy
     uint64_t offset = cluster << s->cluster_bits;
 
     s->free_cluster_index = MIN(s->free_cluster_index, cluster);
+    if (!(s->flags & BDRV_O_NO_FLUSH)) {
+        gint64 key = (gint64)cluster;
+
+        g_hash_table_add(s->pending_free, g_memdup2(&key, sizeof(key)));
+    }
     /* A cached table at this place must not be written over what comes next. */
     qcow2_cache_drop(s->l2_cache, offset);
     qcow2_cache_drop(s->refcount_cache, offset);
