@@ -96,6 +96,9 @@ void bus_cleanup(BusState *bus)
     while (bus->children->len) {
         device_free(g_ptr_array_index(bus->children, bus->children->len - 1));
     }
+    if (bus->klass->finalize) {
+        bus->klass->finalize(bus);
+    }
     g_ptr_array_free(bus->children, TRUE);
     bus->children = NULL;
     if (bus->parent) {

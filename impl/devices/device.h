@@ -116,6 +116,8 @@ struct BusClass {
     void (*reset)(BusState *bus);
     /* Give @dev its address, or refuse it. Called at realize, before the device's own. */
     bool (*check_address)(BusState *bus, DeviceState *dev, GError **errp);
+    /* Release what the bus has besides its children, which are gone. */
+    void (*finalize)(BusState *bus);
     unsigned max_dev;           /* 0: no limit */
 };
 
@@ -169,7 +171,7 @@ void device_cold_reset(DeviceState *dev);
 /** bus_cold_reset: all children of @bus, then the bus's own reset. */
 void bus_cold_reset(BusState *bus);
 /** qemu_devices_reset: the whole tree of the current machine. */
-void qemu_devices_reset(void);
+void qemu_devices_reset(void) G_GNUC_NO_INLINE;
 
 /** device_set_prop: set property @name from text. Errors name the property and the device class. */
 G_GNUC_WARN_UNUSED_RESULT

@@ -154,12 +154,12 @@ void runstate_set_events(const RunStateEvents *events);
 /* ---- The main thread ---- */
 
 /** qemu_system_reset: reset all devices; @reason NONE: silently. Emits RESET otherwise. Main thread. */
-void qemu_system_reset(ShutdownCause reason);
+void qemu_system_reset(ShutdownCause reason) G_GNUC_NO_INLINE;
 /** qemu_set_reset_handler: what the machine does to reset (pc_machine_reset). */
 void qemu_set_reset_handler(void (*fn)(void *opaque, ShutdownCause reason), void *opaque);
 /** main_loop_should_exit: serve the requests above. Returns true, with the process's status, when it is over. */
-bool main_loop_should_exit(int *status);
+bool main_loop_should_exit(int *status) G_GNUC_NO_INLINE;
 /** qemu_main_loop: until main_loop_should_exit. Returns the exit status. Called with the BQL. */
-int qemu_main_loop(void);
+int qemu_main_loop(void) G_GNUC_NO_INLINE;
 
 #endif

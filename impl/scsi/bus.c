@@ -50,8 +50,18 @@ static bool scsi_check_address(BusState *qbus, DeviceState *qdev, GError **errp)
     return false;
 }
 
+static void scsi_bus_finalize(BusState *qbus)
+{
+    SCSIBus *bus = (SCSIBus *)qbus;
+
+    assert(bus->devices->len == 0);
+    g_ptr_array_free(bus->devices, TRUE);
+    sched_mutex_destroy(&bus->lock);
+}
+
 const BusClass scsi_bus_class = {
     .type = "SCSI",
+    .finalize = scsi_bus_finalize,
     .get_dev_path = scsi_get_dev_path,
     .check_address = scsi_check_address,
 };
@@ -59,25 +69,45 @@ const BusClass scsi_bus_class = {
 void scsi_bus_init(SCSIBus *bus, DeviceState *host, const SCSIBusInfo *info, const char *name)
 {
     bus->info = info;
+    bus->devices = g_ptr_array_new();
+    sched_mutex_init(&bus->lock, "scsi-bus");
     bus_init(&bus->qbus, &scsi_bus_class, host, name);
 }
 
 SCSIDevice *scsi_device_find(SCSIBus *bus, int channel, int target, int lun, bool exact)
 {
+    SCSIDevice *any = NULL;
     SCSIDevice *found = NULL;
 
-    for (unsigned i = 0; i < bus->qbus.children->len; i++) {
-        SCSIDevice *d = g_ptr_array_index(bus->qbus.children, i);
+    sched_mutex_lock(&bus->lock);
+    for (unsigned i = 0; i < bus->devices->len && !found; i++) {
+        SCSIDevice *d = g_ptr_array_index(bus->devices, i);
 
-        if (!d->qdev.realized || (int)d->channel != channel || (int)d->id != target) {
-            continue;
+        if ((int)d->channel == channel && (int)d->id == target) {
+            any = any ? any : d;
+            found = (int)d->lun == lun ? d : NULL;
         }
-        if ((int)d->lun == lun) {
-            return d;
-        }
-        found = found ? found : d;
     }
-    return exact ? NULL : found;
+    sched_mutex_unlock(&bus->lock);
+    return found || exact ? found : any;
+}
+
+void scsi_device_link(SCSIDevice *dev)
+{
+    SCSIBus *bus = (SCSIBus *)dev->qdev.parent_bus;
+
+    sched_mutex_lock(&bus->lock);
+    g_ptr_array_add(bus->devices, dev);
+    sched_mutex_unlock(&bus->lock);
+}
+
+void scsi_device_unlink(SCSIDevice *dev)
+{
+    SCSIBus *bus = (SCSIBus *)dev->qdev.parent_bus;
+
+    sched_mutex_lock(&bus->lock);
+    g_ptr_array_remove(bus->devices, dev);
+    sched_mutex_unlock(&bus->lock);
 }
 
 /* ---- Requests ---- */
@@ -180,16 +210,18 @@ static void scsi_report_luns(SCSIRequest *req)
         if (!have_zero) {
             g_byte_array_append(out, entry, 8);     /* LUN 0 always answers */
         }
-        for (unsigned i = 0; i < req->bus->qbus.children->len; i++) {
-            SCSIDevice *d = g_ptr_array_index(req->bus->qbus.children, i);
+        sched_mutex_lock(&req->bus->lock);
+        for (unsigned i = 0; i < req->bus->devices->len; i++) {
+            SCSIDevice *d = g_ptr_array_index(req->bus->devices, i);
 
-            if (d->qdev.realized && d->id == req->dev->id) {
+            if (d->id == req->dev->id) {
                 /* Flat addressing from 256 on, peripheral below. */
                 entry[0] = d->lun < 256 ? 0 : 0x40 | d->lun >> 8;
                 entry[1] = d->lun;
                 g_byte_array_append(out, entry, 8);
             }
         }
+        sched_mutex_unlock(&req->bus->lock);
     }
     st32_be(out->data, out->len - 8);
     scsi_req_data(req, out->data, out->len);

@@ -8,7 +8,9 @@
  * I1  A request completes exactly once, through scsi_req_complete(); a cancelled one too, with io_canceled set.
  * I2  A request is on its device's list from enqueue to completion; the list has a lock of its own because a
  *     reset in the main thread walks it.
- * I3  drain_count is the number of drained devices of the bus; the adapter is told at its first and after its last.
+ * I3  A device is in SCSIBus.devices only while it is usable. Unplugging takes it out, then lets the adapter wait for
+ *     whoever has found it before, and only then takes it apart.
+ * I4  drain_count is the number of drained devices of the bus; the adapter is told at its first and after its last.
  */
 #ifndef SCSI_BUS_H
 #define SCSI_BUS_H
@@ -22,7 +24,7 @@ struct SCSIBusInfo {
     int max_lun;
     /* @req is done: status, sense and resid are set. Same thread as the enqueue. Drops the adapter's reference. */
     void (*complete)(SCSIRequest *req);
-    /* A device is about to be usable / has gone. BQL. */
+    /* A device is about to be usable / cannot be found any more: wait for those who have found it. BQL; may poll. */
     bool (*hotplug)(SCSIBus *bus, SCSIDevice *dev, GError **errp);
     void (*unplug)(SCSIBus *bus, SCSIDevice *dev);
     /* The first device is being drained / the last is free again. BQL. */
@@ -33,7 +35,10 @@ struct SCSIBusInfo {
 struct SCSIBus {
     BusState qbus;
     const SCSIBusInfo *info;
-    int drain_count;
+    int drain_count;            /* BQL */
+    /* own lock: adapters look devices up without the BQL */
+    SchedMutex lock;
+    GPtrArray *devices;         /* of SCSIDevice *, in order of creation (I3) */
 };
 
 struct SCSIDevice {
@@ -83,7 +88,10 @@ extern const BusClass scsi_bus_class;
 
 /** scsi_bus_init: @name: NULL: "scsi.0". */
 void scsi_bus_init(SCSIBus *bus, DeviceState *host, const SCSIBusInfo *info, const char *name);
-/** scsi_device_find: exact match, or if @exact is false any LUN of the target. NULL if there is none. */
+/** scsi_device_link / unlink: @dev can (not) be found any more. BQL. */
+void scsi_device_link(SCSIDevice *dev);
+void scsi_device_unlink(SCSIDevice *dev);
+/** scsi_device_find: exact match, or if @exact is false any LUN of the target. NULL if there is none. Any thread. */
 SCSIDevice *scsi_device_find(SCSIBus *bus, int channel, int target, int lun, bool exact);
 
 /**

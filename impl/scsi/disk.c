@@ -345,6 +345,7 @@ static bool scsi_disk_realize(DeviceState *qdev, GError **errp)
     blk_set_dev_ops(d->conf.blk, &scsi_disk_block_ops, d);
     d->unit_attention = sense_RESET;
     d->needs_attention = false;
+    scsi_device_link(d);
     return true;
 }
 
@@ -353,10 +354,11 @@ static void scsi_disk_unrealize(DeviceState *qdev)
     SCSIDevice *d = (SCSIDevice *)qdev;
     SCSIBus *bus = (SCSIBus *)qdev->parent_bus;
 
-    scsi_device_purge_requests(d, sense_NO_SENSE);
+    scsi_device_unlink(d);
     if (bus->info->unplug) {
         bus->info->unplug(bus, d);
     }
+    scsi_device_purge_requests(d, sense_NO_SENSE);
     blk_set_dev_ops(d->conf.blk, NULL, NULL);
     assert(g_queue_is_empty(&d->requests));
     sched_mutex_destroy(&d->lock);

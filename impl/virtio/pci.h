@@ -48,7 +48,7 @@ DeviceState *virtio_pci_prop_target(DeviceState *dev);
 /** For PCIDeviceClass. */
 bool virtio_pci_realize(PCIDevice *pci_dev, GError **errp);
 void virtio_pci_exit(PCIDevice *pci_dev);
-void virtio_pci_reset(PCIDevice *pci_dev);
+void virtio_pci_reset(PCIDevice *pci_dev) G_GNUC_NO_INLINE;
 uint32_t virtio_pci_config_read(PCIDevice *pci_dev, uint32_t addr, unsigned len);
 void virtio_pci_config_write(PCIDevice *pci_dev, uint32_t addr, uint32_t val, unsigned len);
 extern const VMStateDescription vmstate_virtio_pci;

@@ -236,9 +236,10 @@ void virtio_device_stop_ioeventfd_impl(VirtIODevice *vdev);
 /* ---- The bus between transport and device ---- */
 
 extern const BusClass virtio_bus_class;
-void virtio_bus_reset(VirtioBusState *bus);
-int virtio_bus_start_ioeventfd(VirtioBusState *bus);
-void virtio_bus_stop_ioeventfd(VirtioBusState *bus);
+/* Kept out of line: their names in a stack are how people know a hang in a reset. */
+void virtio_bus_reset(VirtioBusState *bus) G_GNUC_NO_INLINE;
+int virtio_bus_start_ioeventfd(VirtioBusState *bus) G_GNUC_NO_INLINE;
+void virtio_bus_stop_ioeventfd(VirtioBusState *bus) G_GNUC_NO_INLINE;
 bool virtio_bus_ioeventfd_enabled(VirtioBusState *bus);
 /** virtio_bus_set_guest_notifiers: interrupts of the first @nvqs queues go through descriptors, or no longer. */
 int virtio_bus_set_guest_notifiers(VirtioBusState *bus, int nvqs, bool assign);

@@ -35,9 +35,9 @@ typedef struct PFlashCFI01 {
 } PFlashCFI01;
 
 /** One bus cycle. @offset is inside the chip, @width 1, 2, 4 or 8 bytes. */
-void pflash_write(PFlashCFI01 *pfl, uint64_t offset, uint64_t value, unsigned width);
+void pflash_write(PFlashCFI01 *pfl, uint64_t offset, uint64_t value, unsigned width) G_GNUC_NO_INLINE;
 uint64_t pflash_read(PFlashCFI01 *pfl, uint64_t offset, unsigned width);
 /** pflash_update: the image takes over [@offset, @offset + @size) of the contents. Waits in a nested loop. */
-void pflash_update(PFlashCFI01 *pfl, uint64_t offset, uint64_t size);
+void pflash_update(PFlashCFI01 *pfl, uint64_t offset, uint64_t size) G_GNUC_NO_INLINE;
 
 #endif

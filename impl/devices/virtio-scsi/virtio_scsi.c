@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "aio/wait.h"
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "devices/table.h"
@@ -247,6 +248,27 @@ static unsigned virtio_scsi_cancel(SCSIDevice *d, int lun, const uint64_t *tag, 
     return found->len;
 }
 
+/* All LUNs of a target. Each is looked up anew, as unplugging may shift the list between two of them. */
+static void virtio_scsi_reset_target(VirtIOSCSI *s, int target)
+{
+    for (unsigned i = 0;; i++) {
+        SCSIDevice *d = NULL;
+
+        sched_mutex_lock(&s->bus.lock);
+        if (i < s->bus.devices->len) {
+            d = g_ptr_array_index(s->bus.devices, i);
+        }
+        sched_mutex_unlock(&s->bus.lock);
+        if (!d) {
+            return;
+        }
+        if ((int)d->id == target) {
+            virtio_scsi_cancel(d, d->lun, NULL, true);
+            scsi_device_set_ua(d, sense_RESET);
+        }
+    }
+}
+
 static uint8_t virtio_scsi_do_tmf(VirtIOSCSI *s, const uint8_t *raw)
 {
     uint32_t subtype = ld32_le(raw + 4);
@@ -273,14 +295,7 @@ static uint8_t virtio_scsi_do_tmf(VirtIOSCSI *s, const uint8_t *raw)
         scsi_device_set_ua(d, sense_RESET);
         return VIRTIO_SCSI_S_FUNCTION_SUCCEEDED;
     case TMF_I_T_NEXUS_RESET:
-        for (unsigned i = 0; i < s->bus.qbus.children->len; i++) {
-            SCSIDevice *other = g_ptr_array_index(s->bus.qbus.children, i);
-
-            if (other->qdev.realized && other->id == d->id) {
-                virtio_scsi_cancel(other, other->lun, NULL, true);
-                scsi_device_set_ua(other, sense_RESET);
-            }
-        }
+        virtio_scsi_reset_target(s, d->id);
         return VIRTIO_SCSI_S_FUNCTION_SUCCEEDED;
     case TMF_QUERY_TASK:
         /* "Succeeded" with bit 0 would mean: the task is there; the response code 0 or 10 says so. */
@@ -335,10 +350,18 @@ static bool virtio_scsi_hotplug(SCSIBus *bus, SCSIDevice *d, GError **errp)
     return true;
 }
 
+static void virtio_scsi_unplug_bh(void *opaque)
+{
+}
+
 static void virtio_scsi_unplug(SCSIBus *bus, SCSIDevice *d)
 {
     VirtIOSCSI *s = (VirtIOSCSI *)((char *)bus - offsetof(VirtIOSCSI, bus));
 
+    /* A handler that found the device before it was unlinked has returned once this has run. */
+    if (s->dataplane_started && s->ctx != qemu_get_aio_context()) {
+        aio_wait_bh_oneshot(s->ctx, virtio_scsi_unplug_bh, NULL);
+    }
     if (s->ctx && s->ctx != qemu_get_aio_context()) {
         /* Fails only if others pin the node; then it stays where it is. */
         (void)blk_set_aio_context(d->conf.blk, qemu_get_aio_context(), NULL);

@@ -10,6 +10,6 @@
 extern const MachineClass pc_machine_class;
 
 /** pc_machine_reset: every device through the tree, then the processors. */
-void pc_machine_reset(MachineState *ms, ShutdownCause reason);
+void pc_machine_reset(MachineState *ms, ShutdownCause reason) G_GNUC_NO_INLINE;
 
 #endif

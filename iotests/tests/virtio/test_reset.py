@@ -120,3 +120,19 @@ def test_state_file_while_the_device_is_reset(how, guest, tmp_path):
     machine.qmp("savevm-end")
     machine.qmp("quit")
     assert machine.wait() == 0
+
+
+def test_disks_come_and_go(guest, tmp_path, image):
+    """A second disk is plugged and unplugged while the iothread looks targets up for the first."""
+    machine, console = guest()
+    other = image("other", "1M")
+    console.sock.sendall(b"l")
+    for i in range(10):
+        node = f"n{i}"
+        machine.qmp("blockdev-add", {"driver": "qcow2", "node-name": node,
+                                     "file": {"driver": "file", "filename": str(other)}})
+        machine.qmp("device_add", {"driver": "scsi-hd", "id": f"d{i}", "drive": node, "lun": i + 1, "scsi-id": 0})
+        console.wait(b".")
+        machine.qmp("device_del", {"id": f"d{i}"})
+        machine.qmp("blockdev-del", {"node-name": node})
+    console.wait(b".")
