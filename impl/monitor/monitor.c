@@ -5,6 +5,7 @@
 #include "monitor/events.h"
 #include "monitor/monitor_int.h"
 #include "base/assert.h"
+#include "sched/fdset.h"
 #include "sched/machine.h"
 
 #include <string.h>
@@ -20,7 +21,7 @@ void monitor_init_globals(void)
 
     s->monitors = g_ptr_array_new();
     machine_set_state(MACHINE_MONITOR, s);
-    monitor_fdsets_init();
+    fdsets_init();
     monitor_events_init();
     qmp_dispatcher_start();
 }
@@ -37,7 +38,7 @@ void monitor_cleanup(void)
         monitor_free(g_ptr_array_index(s->monitors, s->monitors->len - 1));
     }
     monitor_events_cleanup();
-    monitor_fdsets_cleanup();
+    fdsets_cleanup();
     g_ptr_array_free(s->monitors, TRUE);
     g_free(s);
     machine_set_state(MACHINE_MONITOR, NULL);

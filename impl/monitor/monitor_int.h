@@ -60,7 +60,6 @@ typedef struct MonitorState {
     bool shutdown;                  /* take no new requests */
     Monitor *dispatcher_mon;        /* whose coroutine command runs */
 
-    struct MonitorFdsets *fdsets;
     struct MonitorEvents *events;
 } MonitorState;
 
@@ -112,8 +111,6 @@ bool monitor_object_add(ChrOpts *opts, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- fdset.c ---- */
 
-void monitor_fdsets_init(void);
-void monitor_fdsets_cleanup(void);
 /** monitor_fds_close: close the named descriptors of @mon. */
 void monitor_fds_close(Monitor *mon);
 

@@ -36,6 +36,13 @@ int os_dup(int fd)
     return copy < 0 ? -errno : copy;
 }
 
+int os_open_flags(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags < 0 ? -errno : flags;
+}
+
 typedef ssize_t VectorFunc(int fd, const struct iovec *iov, int niov, off_t offset);
 
 /* The vector without its first @skip bytes, at most IOV_MAX elements. Returns their number. */

@@ -38,6 +38,8 @@ int os_open(const char *path, int oflags, unsigned mode) G_GNUC_WARN_UNUSED_RESU
 /** os_close: negative @fd: nothing. */
 void os_close(int fd);
 int os_dup(int fd) G_GNUC_WARN_UNUSED_RESULT;
+/** os_open_flags: the flags of open(2) that @fd has now, or -errno. */
+int os_open_flags(int fd) G_GNUC_WARN_UNUSED_RESULT;
 /* Whole transfers: short ones are continued. Reading stops at the end of the file. */
 ssize_t os_preadv_full(int fd, const struct iovec *iov, int niov, uint64_t offset) G_GNUC_WARN_UNUSED_RESULT;
 ssize_t os_pwritev_full(int fd, const struct iovec *iov, int niov, uint64_t offset) G_GNUC_WARN_UNUSED_RESULT;

@@ -169,6 +169,17 @@ int sched_file_open(const char *name, const char *path, int flags)
     return os_open(path, oflags, 0644);
 }
 
+int sched_file_adopt(const char *name, int os_fd, int flags)
+{
+    int have = os_open_flags(os_fd);
+    int want = (flags & SCHED_FILE_WRITE ? O_RDWR : O_RDONLY) | (flags & SCHED_FILE_DIRECT ? O_DIRECT : 0);
+
+    if (have < 0) {
+        return have;
+    }
+    return (have & (O_ACCMODE | O_DIRECT)) == want ? os_fd : -EACCES;
+}
+
 int sched_file_type(int fd, SchedFileType *ret_type)
 {
     OsFileInfo info;

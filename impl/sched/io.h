@@ -63,6 +63,11 @@ typedef enum SchedFileType {
  * Returns a descriptor or -errno.
  */
 int sched_file_open(const char *name, const char *path, int flags) G_GNUC_WARN_UNUSED_RESULT;
+/**
+ * sched_file_adopt: take over kernel descriptor @os_fd (inherited or passed). It must have been opened with exactly the
+ * WRITE and DIRECT of @flags: -EACCES otherwise. -ENOTSUP in engine_sim, where it could not be replayed.
+ */
+int sched_file_adopt(const char *name, int os_fd, int flags) G_GNUC_WARN_UNUSED_RESULT;
 int sched_file_type(int fd, SchedFileType *ret_type) G_GNUC_WARN_UNUSED_RESULT;
 int64_t sched_file_length(int fd);
 /** sched_file_allocated: bytes of storage in use, or -errno. */

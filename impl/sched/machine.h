@@ -26,6 +26,7 @@ typedef enum MachineModule {
     MACHINE_DEVICES,
     MACHINE_RUNSTATE,
     MACHINE_MAIN,
+    MACHINE_FDSETS,
     MACHINE__MAX,
 } MachineModule;
 

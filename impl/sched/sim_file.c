@@ -298,6 +298,11 @@ void sim_file_close(SimFd *d)
     }
 }
 
+int sched_file_adopt(const char *name, int os_fd, int flags)
+{
+    return -ENOTSUP;
+}
+
 int sched_file_type(int fd, SchedFileType *ret_type)
 {
     if (!file_of(fd)) {

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "block/block_int.h"
 #include "block/drivers/file/lock.h"
+#include "sched/fdset.h"
 #include "sched/io.h"
 
 typedef struct FileState {
@@ -47,18 +48,34 @@ static void file_parse_filename(const char *filename, QDict *options, GError **e
 
 /* ---- Open and close ---- */
 
+static int open_path(BlockDriverState *bs, const char *filename, int how, GError **errp)
+{
+    int fd;
+
+    if (fdset_is_name(filename)) {
+        return fdset_open(filename, how, errp);
+    }
+    fd = sched_file_open(bs->node_name, filename, how);
+    if (fd < 0) {
+        error_setg_errno(errp, -fd, "Could not open '%s'", filename);
+    }
+    return fd;
+}
+
 static int open_fd(BlockDriverState *bs, const char *filename, int *flags, GError **errp)
 {
     int direct = *flags & BDRV_O_NOCACHE ? SCHED_FILE_DIRECT : 0;
-    int fd = sched_file_open(bs->node_name, filename, (*flags & BDRV_O_RDWR ? SCHED_FILE_WRITE : 0) | direct);
+    GError *err = NULL;
+    int fd = open_path(bs, filename, (*flags & BDRV_O_RDWR ? SCHED_FILE_WRITE : 0) | direct, &err);
 
     if ((fd == -EACCES || fd == -EROFS || fd == -EPERM) && (*flags & BDRV_O_RDWR) &&
         (*flags & BDRV_O_AUTO_RDONLY)) {
         *flags &= ~BDRV_O_RDWR;
-        fd = sched_file_open(bs->node_name, filename, direct);
+        g_clear_error(&err);
+        fd = open_path(bs, filename, direct, &err);
     }
-    if (fd < 0) {
-        error_setg_errno(errp, -fd, "Could not open '%s'", filename);
+    if (err) {
+        g_propagate_error(errp, err);
     }
     return fd;
 }
@@ -115,7 +132,7 @@ static int file_open(BlockDriverState *bs, QDict *options, int flags, GError **e
         error_setg_errno(errp, -ret, "Could not stat file");
     }
     if (ret < 0) {
-        sched_close(s->fd);
+        fdset_close(s->fd);
         return ret;
     }
     bs->open_flags = flags;
@@ -132,7 +149,7 @@ static void file_close(BlockDriverState *bs)
 {
     FileState *s = bs->opaque;
 
-    sched_close(s->fd);
+    fdset_close(s->fd);
     s->fd = -1;
 }
 
@@ -557,7 +574,7 @@ static void file_reopen_commit(BDRVReopenState *state)
     FileReopen *r = state->opaque;
     FileLock old = s->lock;
 
-    sched_close(s->fd);
+    fdset_close(s->fd);
     s->fd = r->fd;
     s->direct = r->direct;
     s->lock = r->lock;
@@ -572,7 +589,7 @@ static void file_reopen_abort(BDRVReopenState *state)
     FileReopen *r = state->opaque;
 
     if (r) {
-        sched_close(r->fd);
+        fdset_close(r->fd);
         g_clear_pointer(&state->opaque, g_free);
     }
 }
