@@ -167,7 +167,7 @@ static void chr_socket_free(Chardev *chr)
         aio_set_fd_handler_full(ctx, s->listener, NULL, NULL, NULL, NULL, NULL, chr->channel);
         sched_close(s->listener);
         if (g_str_has_prefix(s->addr, "unix:")) {
-            (void)!sched_file_unlink(s->addr + strlen("unix:"));     /* somebody may have removed it already */
+            result_ignored(sched_file_unlink(s->addr + strlen("unix:")));     /* somebody may have removed it already */
         }
     }
     chr_socket_drop_fds(s);

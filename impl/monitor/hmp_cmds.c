@@ -66,7 +66,7 @@ static void hmp_savevm(Monitor *mon, HmpArgs *args)
 {
     GError *err = NULL;
 
-    (void)!save_snapshot(hmp_arg_str(args, "name"), true, NULL, false, NULL, &err);      /* @err tells */
+    result_ignored(save_snapshot(hmp_arg_str(args, "name"), true, NULL, false, NULL, &err));      /* @err tells */
     hmp_handle_error(mon, err);
 }
 
@@ -86,7 +86,7 @@ static void hmp_delvm(Monitor *mon, HmpArgs *args)
 {
     GError *err = NULL;
 
-    (void)!delete_snapshot(hmp_arg_str(args, "name"), false, NULL, &err);        /* @err tells */
+    result_ignored(delete_snapshot(hmp_arg_str(args, "name"), false, NULL, &err));        /* @err tells */
     hmp_handle_error(mon, err);
 }
 
@@ -126,7 +126,7 @@ static void hmp_migrate_set_capability(Monitor *mon, HmpArgs *args)
     if (cap < 0) {
         error_setg(&err, "invalid parameter value: %s", hmp_arg_str(args, "capability"));
     } else {
-        (void)!migrate_set_capabilities(&one, &state, 1, &err);      /* @err tells */
+        result_ignored(migrate_set_capabilities(&one, &state, 1, &err));      /* @err tells */
     }
     hmp_handle_error(mon, err);
 }
@@ -194,7 +194,7 @@ static void hmp_object_add(Monitor *mon, HmpArgs *args)
     g_autoptr(ChrOpts) opts = chr_opts_parse(hmp_arg_str(args, "object"), "qom-type");
     GError *err = NULL;
 
-    (void)!monitor_object_add(opts, &err);       /* @err tells */
+    result_ignored(monitor_object_add(opts, &err));       /* @err tells */
     hmp_handle_error(mon, err);
 }
 

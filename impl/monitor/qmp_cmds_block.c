@@ -24,7 +24,7 @@ void qmp_blockdev_add(BlockdevOptions *arg, GError **errp)
     QDict *options = blockdev_options(arg, errp);
 
     if (options) {
-        (void)!blockdev_add(options, errp);      /* @errp tells */
+        result_ignored(blockdev_add(options, errp));      /* @errp tells */
     }
 }
 
@@ -67,18 +67,18 @@ void qmp_blockdev_reopen(BlockdevOptionsList *options, GError **errp)
         queue = bdrv_reopen_queue(queue, bdrv_find_node(e->value->node_name), g_ptr_array_index(flat, i++), false);
     }
     if (queue) {
-        (void)!bdrv_reopen_multiple(queue, errp);    /* @errp tells */
+        result_ignored(bdrv_reopen_multiple(queue, errp));    /* @errp tells */
     }
 }
 
 void qmp_blockdev_del(const char *node_name, GError **errp)
 {
-    (void)!blockdev_del(node_name, errp);        /* @errp tells */
+    result_ignored(blockdev_del(node_name, errp));        /* @errp tells */
 }
 
 void qmp_blockdev_set_active(const char *node_name, bool active, GError **errp)
 {
-    (void)!blockdev_set_active(node_name, active, errp);     /* @errp tells */
+    result_ignored(blockdev_set_active(node_name, active, errp));     /* @errp tells */
 }
 
 /* ---- Length ---- */
@@ -156,7 +156,7 @@ void qmp_blockdev_snapshot(const char *node, const char *overlay, GError **errp)
         error_setg(errp, "The overlay is already in use");
         return;
     }
-    (void)!bdrv_append(top, base, errp);         /* @errp tells */
+    result_ignored(bdrv_append(top, base, errp));         /* @errp tells */
 }
 
 void qmp_x_blockdev_set_iothread(const char *node_name, StrOrNull *iothread, bool has_force, bool force, GError **errp)

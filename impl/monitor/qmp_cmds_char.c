@@ -55,7 +55,7 @@ void qmp_ringbuf_write(const char *device, const char *data, bool has_format, Da
     if (has_format && format == DATA_FORMAT_BASE64) {
         bytes = g_base64_decode(data, &len);
     }
-    (void)!qemu_chr_ringbuf_write(chr, bytes ? bytes : (const uint8_t *)data, len, errp);    /* @errp tells */
+    result_ignored(qemu_chr_ringbuf_write(chr, bytes ? bytes : (const uint8_t *)data, len, errp));    /* @errp tells */
 }
 
 char *qmp_ringbuf_read(const char *device, int64_t size, bool has_format, DataFormat format, GError **errp)

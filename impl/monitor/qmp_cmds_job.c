@@ -97,7 +97,7 @@ void qmp_block_job_set_speed(const char *device, int64_t speed, GError **errp)
         error_set(errp, ERROR_CLASS_DEVICE_NOT_ACTIVE, "Block job '%s' not found", device);
         return;
     }
-    (void)!block_job_set_speed(job, speed, errp);        /* @errp tells */
+    result_ignored(block_job_set_speed(job, speed, errp));        /* @errp tells */
 }
 
 static BlockJobInfo *block_job_info(BlockJob *bjob)

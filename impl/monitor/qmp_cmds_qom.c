@@ -195,7 +195,7 @@ void qmp_device_add(json_object *args, json_object **ret, GError **errp)
         g_ptr_array_add(opts, g_strdup(key));
         g_ptr_array_add(opts, text);
     }
-    (void)!qdev_device_add(json_object_get_string(driver), opts, errp);     /* @errp tells */
+    result_ignored(qdev_device_add(json_object_get_string(driver), opts, errp));     /* @errp tells */
 }
 
 void qmp_device_del(const char *id, GError **errp)
