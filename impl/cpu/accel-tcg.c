@@ -12,6 +12,8 @@ static CpuExitReason tcg_exec(CPUState *cpu, uint64_t budget)
 {
     CpuExitReason reason = CPU_EXIT_REQUEST;
 
+    /* A kick sets exit_request first and this bit second: one that is older than the clearing is seen below. */
+    cpu_x86_reset_interrupt(cpu->x86, CPU_INTERRUPT_EXIT);
     while (!__atomic_load_n(&cpu->exit_request, __ATOMIC_ACQUIRE)) {
         uint64_t n = sched_vcpu_slice(&cpu->sched_object, budget);
         uint64_t done;

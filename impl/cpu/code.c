@@ -106,10 +106,18 @@ static CodePage arm_page(const FetchPage *p)
 
 static CodeBlock *hash_find(X86CPU *cpu, uint64_t ram_addr, uint64_t lin)
 {
-    for (CodeBlock *b = cpu->code->hash[hash_of(ram_addr)]; b; b = b->next) {
+    CodeBlock **link = &cpu->code->hash[hash_of(ram_addr)];
+
+    while (*link) {
+        CodeBlock *b = *link;
         FetchPage second;
 
-        if (b->ram_addr != ram_addr || b->code_bits != cpu->code_bits || !code_block_valid(b)) {
+        if (!code_block_valid(b)) {
+            *link = b->next;   /* for good: generations only go up */
+            continue;
+        }
+        link = &b->next;
+        if (b->ram_addr != ram_addr || b->code_bits != cpu->code_bits) {
             continue;
         }
         if (!b->page2.dirty) {
