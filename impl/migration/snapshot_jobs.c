@@ -8,7 +8,8 @@
  * Owns: nothing but the jobs. Context: job callbacks and bottom halves in the main context.
  *
  * I1  The work is done by the main thread. Whoever dispatches the main context comes to the bottom half first, and that
- *     may be a vCPU thread that polls inside a device access: it cannot stop the VM (vm_stop() is only a request there),
+ *     may be a vCPU thread that polls inside a device access: it cannot stop the VM (vm_stop() is only a request
+ *     there),
  *     and its own registers would be saved in the middle of an instruction. It passes the work on to the outer loop.
  */
 #include "migration/snapshot_jobs.h"

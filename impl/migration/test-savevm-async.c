@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asynchronous snapshot: the table of its states, what failures leave behind, and that draining everything meanwhile ends.
+ * Asynchronous snapshot: the table of its states, what failures leave behind, and that draining everything meanwhile
+ * ends.
  * Method: a VM without a processor, a raw state file, commands called as the monitor would.
  */
 #include "migration/savevm_async.h"

@@ -163,7 +163,8 @@ static void pass_fd(int sock, int fd)
         char room[CMSG_SPACE(sizeof(int))];
     } control = { 0 };
     struct iovec iov = { .iov_base = (void *)(uintptr_t)"f", .iov_len = 1 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                          .msg_controllen = sizeof(control) };
 
     control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
                                        .cmsg_type = SCM_RIGHTS };

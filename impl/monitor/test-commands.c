@@ -127,7 +127,8 @@ static int iothreads_body(void *opaque)
     expect_error(&n, "{\"execute\": \"object-add\", \"arguments\": {\"qom-type\": \"rng\", \"id\": \"t1\"}}",
                  "Parameter 'qom-type' does not accept value 'rng'");
     do_ok(&n, "{\"execute\": \"blockdev-add\", \"arguments\": {\"driver\": \"null-co\", \"node-name\": \"n\"}}");
-    do_ok(&n, "{\"execute\": \"x-blockdev-set-iothread\", \"arguments\": {\"node-name\": \"n\", \"iothread\": \"t0\"}}");
+    do_ok(&n, "{\"execute\": \"x-blockdev-set-iothread\", \"arguments\": "
+          "{\"node-name\": \"n\", \"iothread\": \"t0\"}}");
     expect_error(&n, "{\"execute\": \"object-del\", \"arguments\": {\"id\": \"t0\"}}",
                  "object 't0' is in use, can not be deleted");
     do_ok(&n, "{\"execute\": \"x-blockdev-set-iothread\", \"arguments\": {\"node-name\": \"n\", \"iothread\": null}}");

@@ -12,15 +12,19 @@ static const struct {
     const char *usage;
 } commands[] = {
     { "bench", img_bench, "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] [-i aio] [-n] [--no-drain] "
-      "[-o offset] [--pattern=pattern] [-q] [-s buffer_size] [-S step_size] [-t cache] [-w] [-U] [--image-opts] filename" },
-    { "check", img_check, "[--image-opts] [-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] [-T src_cache] [-U] filename" },
-    { "compare", img_compare, "[--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] filename1 filename2" },
+      "[-o offset] [--pattern=pattern] [-q] [-s buffer_size] [-S step_size] [-t cache] [-w] [-U] "
+      "[--image-opts] filename" },
+    { "check", img_check, "[--image-opts] [-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] [-T src_cache] "
+                          "[-U] filename" },
+    { "compare", img_compare, "[--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] filename1 "
+                              "filename2" },
     { "convert", img_convert, "[--image-opts] [--target-is-zero] [-U] [-c] [-p] [-q] [-n] [-f fmt] [-t cache] "
       "[-T src_cache] [-O output_fmt] [-B backing_file [-F backing_fmt]] [-o options] [-l snapshot_param] "
       "[-S sparse_size] [-m num_coroutines] [-W] filename output_filename" },
     { "create", img_create, "[-q] [-f fmt] [-b backing_file [-F backing_fmt]] [-u] [-o options] filename [size]" },
     { "info", img_info, "[--image-opts] [-f fmt] [--output=ofmt] [--backing-chain] [-U] filename" },
-    { "map", img_map, "[--image-opts] [-f fmt] [--start-offset=offset] [--max-length=len] [--output=ofmt] [-U] filename" },
+    { "map", img_map, "[--image-opts] [-f fmt] [--start-offset=offset] [--max-length=len] [--output=ofmt] "
+                      "[-U] filename" },
     { "rebase", img_rebase, "[-q] [-f fmt] -u -b backing_file [-F backing_fmt] filename" },
     { "resize", img_resize, "[--image-opts] [-f fmt] [--preallocation=prealloc] [-q] [--shrink] filename [+ | -]size" },
     { "snapshot", img_snapshot, "[--image-opts] [-U] [-q] [-l | -a snapshot | -c snapshot | -d snapshot] filename" },

@@ -82,7 +82,8 @@ static void report(const Request *r, const char *verb)
     if (r->machine) {
         printf("%" PRId64 ",1,%s,%.3f,%.3f\n", r->bytes, clock, rate, ops);
     } else {
-        printf("%s %" PRId64 "/%" PRId64 " bytes at offset %" PRId64 "\n%s, 1 ops; %s (%s/sec and %.4f ops/sec)\n", verb,
+        printf("%s %" PRId64 "/%" PRId64 " bytes at offset %" PRId64 "\n%s, 1 ops; %s (%s/sec and %.4f ops/sec)\n",
+               verb,
                r->bytes, r->bytes, r->offset, size, clock, per_second, ops);
     }
 }
@@ -94,7 +95,8 @@ static bool verify(const Request *r)
 
     for (int64_t i = 0; i < len && r->pattern >= 0; i++) {
         if (r->buf[r->check_offset + i] != r->pattern) {
-            printf("Pattern verification failed at offset %" PRId64 ", %" PRId64 " bytes\n", r->offset + r->check_offset,
+            printf("Pattern verification failed at offset %" PRId64 ", %" PRId64 " bytes\n",
+                   r->offset + r->check_offset,
                    len);
             return false;
         }

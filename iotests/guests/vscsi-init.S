@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fills some memory, then starts and resets a virtio-scsi controller for ever, as a driver does that probes it again and
+ * Fills some memory, then starts and resets a virtio-scsi controller for ever, as a driver does that probes it again
+ * and
  * again. The first boot ends in a machine reset, whose event tells a client that the rest has begun.
  */
 #include "lib/guest.inc"

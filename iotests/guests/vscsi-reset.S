@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fills some memory, starts a virtio-scsi controller and resets the machine, for ever. The controller is running when the
+ * Fills some memory, starts a virtio-scsi controller and resets the machine, for ever. The controller is running when
+ * the
  * reset comes.
  */
 #include "lib/guest.inc"

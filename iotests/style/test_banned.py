@@ -30,7 +30,8 @@ SYMBOLS = [
      "sched_random_bytes"),
     (r"qsort|qsort_r", "an order that is total and a sort that is stable: g_ptr_array_sort, g_list_sort"),
     (r"open|open64|openat.*|creat.*|read|write|readv|writev|p(read|write)v?2?(64)?(v2)?|f(data)?sync|ftruncate.*"
-     r"|lseek.*|fallocate.*|posix_fallocate.*|fcntl.*|flock|unlink|ioctl|dup[23]?|pipe2?|close|stat|fstat|lstat|access", IO),
+     r"|lseek.*|fallocate.*|posix_fallocate.*|fcntl.*|flock|unlink|ioctl|dup[23]?|pipe2?"
+     r"|close|stat|fstat|lstat|access", IO),
     (r"fopen.*|fread|g_file_(get|set)_contents|g_io_channel_.*|g_open|g_unlink|g_stat", IO),
     (r"socket|bind|listen|accept4?|connect|send(to|msg)?|recv(from|msg)?|getaddrinfo|socketpair", IO),
     (r"fork|vfork|exec[vl].*|posix_spawn.*|system|popen|wait(pid|id)?|kill|raise|g_spawn_.*", IO),

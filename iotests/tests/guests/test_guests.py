@@ -63,7 +63,8 @@ def test_no_reboot_ends_at_the_first_reset(boot):
 
 def test_virtio_blk(boot, image, golden):
     disk = image("disk", "4M", fmt="raw")
-    machine = boot("virtio-blk-rw", "-drive", f"if=none,id=d,format=raw,file={disk}", "-device", "virtio-blk-pci,drive=d")
+    machine = boot("virtio-blk-rw", "-drive", f"if=none,id=d,format=raw,file={disk}",
+                   "-device", "virtio-blk-pci,drive=d")
     assert machine.wait() == PASSED
     golden("virtio-blk-rw", machine.serial())
     assert disk_words(disk, 7) == (7, 0)

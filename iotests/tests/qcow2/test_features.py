@@ -102,7 +102,8 @@ def test_compressed_clusters(maker, cluster, codec, tmp_path):
     plain.write_bytes(data)
     disk = tmp_path / "z.qcow2"
     by = rt.qemu_img if maker == "qemu" else rt.rondo_img
-    by("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", f"compression_type={codec},cluster_size={cluster}", plain, disk)
+    by("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", f"compression_type={codec},cluster_size={cluster}",
+       plain, disk)
     check(disk)
     assert json.loads(rt.qemu_img("check", "--output=json", disk).stdout)["compressed-clusters"] > 0
     for reader in (rt.qemu_img, rt.rondo_img):

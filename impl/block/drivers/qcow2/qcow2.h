@@ -213,7 +213,8 @@ void qcow2_cache_destroy(Qcow2Cache *c);
 int coroutine_fn GRAPH_RDLOCK qcow2_cache_get(BlockDriverState *bs, Qcow2Cache *c, uint64_t offset, void **ret_table)
     G_GNUC_WARN_UNUSED_RESULT;
 /** qcow2_cache_get_empty: the same without reading: the caller fills the table (it is zeroed) and marks it dirty. */
-int coroutine_fn GRAPH_RDLOCK qcow2_cache_get_empty(BlockDriverState *bs, Qcow2Cache *c, uint64_t offset, void **ret_table)
+int coroutine_fn GRAPH_RDLOCK qcow2_cache_get_empty(BlockDriverState *bs, Qcow2Cache *c, uint64_t offset,
+                                                    void **ret_table)
     G_GNUC_WARN_UNUSED_RESULT;
 void qcow2_cache_put(Qcow2Cache *c, void **table);
 void qcow2_cache_mark_dirty(Qcow2Cache *c, void *table);
@@ -238,13 +239,15 @@ int coroutine_fn GRAPH_RDLOCK qcow2_flush_caches(BlockDriverState *bs) G_GNUC_WA
 
 int coroutine_fn GRAPH_RDLOCK qcow2_refcount_load(BlockDriverState *bs, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 /** qcow2_get_refcount: of host cluster @index. -EIO: corrupt or unreadable. Yields. */
-int coroutine_fn GRAPH_RDLOCK qcow2_get_refcount(BlockDriverState *bs, uint64_t index, uint64_t *ret) G_GNUC_WARN_UNUSED_RESULT;
+int coroutine_fn GRAPH_RDLOCK qcow2_get_refcount(BlockDriverState *bs, uint64_t index,
+                                                 uint64_t *ret) G_GNUC_WARN_UNUSED_RESULT;
 /**
  * qcow2_update_refcount: add @addend (may be negative) to every cluster that [offset, offset + bytes) touches.
  * All or nothing, as far as I/O errors while undoing allow. -EINVAL: a refcount would leave its range (image
  * marked corrupt when it would fall below 0); -ENOSPC; -EFBIG; -EIO. Yields.
  */
-int coroutine_fn GRAPH_RDLOCK qcow2_update_refcount(BlockDriverState *bs, uint64_t offset, uint64_t bytes, int64_t addend,
+int coroutine_fn GRAPH_RDLOCK qcow2_update_refcount(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                                                    int64_t addend,
                                        Qcow2DiscardType type) G_GNUC_WARN_UNUSED_RESULT;
 /**
  * qcow2_alloc_clusters: host offset of @bytes contiguous free bytes, refcount 1, or -errno. @what they are for, in
@@ -255,15 +258,19 @@ int64_t coroutine_fn GRAPH_RDLOCK qcow2_alloc_clusters(BlockDriverState *bs, uin
 /** qcow2_alloc_bytes: room for @bytes (1..cluster size) of compressed data, shared with other compressed data. */
 int64_t coroutine_fn GRAPH_RDLOCK qcow2_alloc_bytes(BlockDriverState *bs, uint64_t bytes) G_GNUC_WARN_UNUSED_RESULT;
 /** qcow2_free_clusters: drop one reference. Errors leak clusters and are not reported. Yields. */
-void coroutine_fn GRAPH_RDLOCK qcow2_free_clusters(BlockDriverState *bs, uint64_t offset, uint64_t bytes, Qcow2DiscardType type);
+void coroutine_fn GRAPH_RDLOCK qcow2_free_clusters(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                                                   Qcow2DiscardType type);
 /** qcow2_free_entry: drop the reference that @l2_entry held. Yields. */
 void coroutine_fn GRAPH_RDLOCK qcow2_free_entry(BlockDriverState *bs, uint64_t l2_entry, Qcow2DiscardType type);
 /** qcow2_process_discards: tell the child about freed clusters (@failed: forget them instead). Yields. */
 void coroutine_fn GRAPH_RDLOCK qcow2_process_discards(BlockDriverState *bs, bool failed);
-/** qcow2_overlap_check: which metadata (a QCOW2_OL_ bit) would a write to the range hit, not counting @ignore? 0: none. */
+/**
+ * qcow2_overlap_check: which metadata (a QCOW2_OL_ bit) would a write to the range hit, not counting @ignore? 0: none.
+ */
 int qcow2_overlap_check(BlockDriverState *bs, int ignore, uint64_t offset, uint64_t bytes);
 /** qcow2_pre_write_overlap_check: the same; marks the image corrupt and returns -EIO. */
-int coroutine_fn GRAPH_RDLOCK qcow2_pre_write_overlap_check(BlockDriverState *bs, int ignore, uint64_t offset, uint64_t bytes)
+int coroutine_fn GRAPH_RDLOCK qcow2_pre_write_overlap_check(BlockDriverState *bs, int ignore, uint64_t offset,
+                                                            uint64_t bytes)
     G_GNUC_WARN_UNUSED_RESULT;
 /** qcow2_last_used_cluster: highest host cluster with a refcount; -errno. Yields. */
 int64_t coroutine_fn GRAPH_RDLOCK qcow2_last_used_cluster(BlockDriverState *bs) G_GNUC_WARN_UNUSED_RESULT;
@@ -278,21 +285,26 @@ typedef struct Qcow2Extent {
 } Qcow2Extent;
 
 /** qcow2_lookup_locked: what holds guest byte @offset, and for how many of @bytes the answer is the same. Yields. */
-int coroutine_fn GRAPH_RDLOCK qcow2_lookup_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes, Qcow2Extent *ret)
+int coroutine_fn GRAPH_RDLOCK qcow2_lookup_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                                                  Qcow2Extent *ret)
     G_GNUC_WARN_UNUSED_RESULT;
 /**
  * qcow2_get_l2_for_write: borrow the L2 table for guest @offset, making it ours (allocated, refcount 1).
  * Put with qcow2_cache_put(s->l2_cache, ...). Yields.
  */
-int coroutine_fn GRAPH_RDLOCK qcow2_get_l2_for_write(BlockDriverState *bs, uint64_t offset, uint64_t **ret_l2, uint64_t *ret_index)
+int coroutine_fn GRAPH_RDLOCK qcow2_get_l2_for_write(BlockDriverState *bs, uint64_t offset, uint64_t **ret_l2,
+                                                     uint64_t *ret_index)
     G_GNUC_WARN_UNUSED_RESULT;
 /**
  * qcow2_map_for_write_locked: find or allocate host bytes for a guest range; waits for conflicting allocations (I3).
  * @ret: filled on success; when is_new, publish or abandon it, and it stays where it is until then.
  */
-int coroutine_fn GRAPH_RDLOCK qcow2_map_for_write_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes, Qcow2Map *ret)
+int coroutine_fn GRAPH_RDLOCK qcow2_map_for_write_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                                                         Qcow2Map *ret)
     G_GNUC_WARN_UNUSED_RESULT;
-/** qcow2_map_publish_locked: write the L2 entries of @m (into the cache) and wake who waits. On error it is abandoned. */
+/**
+ * qcow2_map_publish_locked: write the L2 entries of @m (into the cache) and wake who waits. On error it is abandoned.
+ */
 int coroutine_fn GRAPH_RDLOCK qcow2_map_publish_locked(BlockDriverState *bs, Qcow2Map *m) G_GNUC_WARN_UNUSED_RESULT;
 void coroutine_fn GRAPH_RDLOCK qcow2_map_abandon_locked(BlockDriverState *bs, Qcow2Map *m);
 /** qcow2_wait_inflight_locked: until no unpublished allocation touches the guest range. Yields. */
@@ -303,8 +315,10 @@ void coroutine_fn GRAPH_RDLOCK qcow2_inflight_remove(BDRVQcow2State *s, Qcow2Map
 /** qcow2_write_l1_entry: write the sector of the L1 table that holds entry @index. Yields. */
 int coroutine_fn GRAPH_RDLOCK qcow2_write_l1_entry(BlockDriverState *bs, uint32_t index) G_GNUC_WARN_UNUSED_RESULT;
 /** qcow2_grow_l1_table: to at least @min_size entries (@exact: just that many). Yields. */
-int coroutine_fn GRAPH_RDLOCK qcow2_grow_l1_table(BlockDriverState *bs, uint64_t min_size, bool exact) G_GNUC_WARN_UNUSED_RESULT;
-int coroutine_fn GRAPH_RDLOCK qcow2_shrink_l1_table(BlockDriverState *bs, uint64_t exact_size) G_GNUC_WARN_UNUSED_RESULT;
+int coroutine_fn GRAPH_RDLOCK qcow2_grow_l1_table(BlockDriverState *bs, uint64_t min_size,
+                                                  bool exact) G_GNUC_WARN_UNUSED_RESULT;
+int coroutine_fn GRAPH_RDLOCK qcow2_shrink_l1_table(BlockDriverState *bs,
+                                                    uint64_t exact_size) G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- zero.c ---- */
 
@@ -312,7 +326,8 @@ int coroutine_fn GRAPH_RDLOCK qcow2_shrink_l1_table(BlockDriverState *bs, uint64
  * qcow2_discard_locked, qcow2_zeroize_locked: of whole clusters: @offset aligned, @bytes aligned or to the end.
  * @full: forget the clusters even if a backing file shows through then.
  */
-int coroutine_fn GRAPH_RDLOCK qcow2_discard_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes, Qcow2DiscardType type,
+int coroutine_fn GRAPH_RDLOCK qcow2_discard_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                                                   Qcow2DiscardType type,
                                       bool full) G_GNUC_WARN_UNUSED_RESULT;
 int coroutine_fn GRAPH_RDLOCK qcow2_zeroize_locked(BlockDriverState *bs, uint64_t offset, uint64_t bytes, int flags)
     G_GNUC_WARN_UNUSED_RESULT;
@@ -357,8 +372,12 @@ int qcow2_snapshot_create(BlockDriverState *bs, QEMUSnapshotInfo *sn_info);
 int qcow2_snapshot_goto(BlockDriverState *bs, const char *snapshot_id);
 int qcow2_snapshot_delete(BlockDriverState *bs, const char *snapshot_id, const char *name, GError **errp);
 int qcow2_snapshot_list(BlockDriverState *bs, QEMUSnapshotInfo **psn_tab);
-/** qcow2_update_snapshot_refcount: walk an L1 tree adding @addend to every reference, and set COPIED flags to match. Yields. */
-int coroutine_fn GRAPH_RDLOCK qcow2_update_snapshot_refcount(BlockDriverState *bs, uint64_t l1_offset, uint32_t l1_size, int addend)
+/**
+ * qcow2_update_snapshot_refcount: walk an L1 tree adding @addend to every reference, and set COPIED flags to match.
+ * Yields.
+ */
+int coroutine_fn GRAPH_RDLOCK qcow2_update_snapshot_refcount(BlockDriverState *bs, uint64_t l1_offset,
+                                                             uint32_t l1_size, int addend)
     G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- check.c ---- */

@@ -71,7 +71,8 @@ int coroutine_fn qcow2_preallocate(BlockDriverState *bs, uint64_t offset, uint64
         file_length = bdrv_co_getlength(bs->file->bs);
         if (file_length >= 0 && (uint64_t)file_length < host_end) {
             /* The last cluster must exist: reads past the end of the file are refused by some children. */
-            return bdrv_co_truncate(bs->file, host_end, false, mode == PREALLOC_MODE_METADATA ? PREALLOC_MODE_OFF : mode,
+            return bdrv_co_truncate(bs->file, host_end, false,
+                                    mode == PREALLOC_MODE_METADATA ? PREALLOC_MODE_OFF : mode,
                                     0, errp);
         }
     }

@@ -34,7 +34,8 @@ static void test_round_trip(void)
     qcow2_header_store(&out, stored[1]);
     g_assert_cmpmem(stored[0], QCOW2_HEADER_LEN, stored[1], QCOW2_HEADER_LEN);
     g_assert_cmpmem(cluster + out.backing_file_offset, out.backing_file_size, "base.img", 8);
-    g_assert_true(qcow2_tail_parse(cluster + out.header_length, out.backing_file_offset - out.header_length, &back, NULL));
+    g_assert_true(qcow2_tail_parse(cluster + out.header_length, out.backing_file_offset - out.header_length,
+                                   &back, NULL));
     g_assert_cmpstr(back.backing_format, ==, "raw");
     g_assert_cmpuint(back.features->len, ==, 8);
     {
@@ -142,7 +143,8 @@ static void test_compressed_entries(void)
 static void test_snapshots(void)
 {
     QCowSnapshot in = {
-        .l1_table_offset = 0x50000, .l1_size = 7, .id_str = (char *)"12", .name = (char *)"before", .disk_size = 1 << 20,
+        .l1_table_offset = 0x50000, .l1_size = 7, .id_str = (char *)"12", .name = (char *)"before",
+        .disk_size = 1 << 20,
         .vm_state_size = 5ULL << 32, .date_sec = 1, .date_nsec = 2, .vm_clock_nsec = 3, .icount = 4,
     };
     g_autoptr(GByteArray) table = g_byte_array_new();
