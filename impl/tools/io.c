@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rondo-io: run single requests against an image, from the command line or a prompt. Commands are qemu-io's. */
+#include "tools/io.h"
 #include "aio/main_loop.h"
 #include "base/bytes.h"
 #include "block/block_int.h"
-#include "tools/io.h"
 
 #include <inttypes.h>
 #include <stdio.h>
