@@ -33,7 +33,9 @@ def replay_bug(bug):
                waits=mutant["waits"])
     wrong = sim.shows_bug(bug, mutant)
     if wrong:
-        stale = f"; {mutant['stale']}; search again from it with: replay/explore {bug.id} --save" if mutant.get("stale") else ""
+        stale = ""
+        if mutant.get("stale"):
+            stale = f"; {mutant['stale']}; search again from it with: replay/explore {bug.id} --save"
         row["why"] = f"mutant: {wrong}{stale}"
     elif fixed["outcome"] != "exit" or fixed["status"] != 0:
         row["why"] = f"shipped build: {fixed['outcome']}: {fixed['text']}"
@@ -43,7 +45,8 @@ def replay_bug(bug):
 
 
 def main():
-    p = argparse.ArgumentParser(prog="replay/replay", description=__doc__.splitlines()[0], epilog="\n".join(__doc__.splitlines()[2:]),
+    p = argparse.ArgumentParser(prog="replay/replay", description=__doc__.splitlines()[0],
+                                epilog="\n".join(__doc__.splitlines()[2:]),
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("bugs", nargs="*", metavar="BUG", help="id, slug or trace; default: all")
     p.add_argument("--json", action="store_true", help="print the rows as JSON")
