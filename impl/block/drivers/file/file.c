@@ -9,6 +9,7 @@
 #include "aio/thread_pool.h"
 #include "base/bytes.h"
 #include "block/block_int.h"
+#include "block/drivers/file/create.h"
 #include "block/drivers/file/lock.h"
 #include "sched/fdset.h"
 #include "sched/io.h"
@@ -287,24 +288,6 @@ static int transfer(FileJob *job)
     return write && (uint64_t)n != job->bytes ? -EINVAL : 0;
 }
 
-static int do_truncate(FileJob *job)
-{
-    int64_t len = sched_file_length(job->fd);
-    int ret;
-
-    if (len < 0) {
-        return len;
-    }
-    ret = sched_file_truncate(job->fd, job->offset);
-    if (ret == 0 && job->prealloc != PREALLOC_MODE_OFF && (int64_t)job->offset > len) {
-        ret = sched_file_preallocate(job->fd, len, job->offset - len);
-        if (ret < 0) {
-            result_ignored(sched_file_truncate(job->fd, len));    /* the first error is the one to report */
-        }
-    }
-    return ret;
-}
-
 /* Runs in a worker. */
 static int file_worker(void *opaque)
 {
@@ -321,7 +304,7 @@ static int file_worker(void *opaque)
     case FILE_OP_DISCARD:
         return sched_file_discard(job->fd, job->offset, job->bytes);
     case FILE_OP_TRUNCATE:
-        return do_truncate(job);
+        return file_resize(job->fd, job->offset, job->prealloc);
     }
     g_assert_not_reached();
 }
@@ -453,74 +436,7 @@ static int file_has_zero_init(BlockDriverState *bs)
     return ((FileState *)bs->opaque)->type == SCHED_FILE_REGULAR;
 }
 
-/* ---- Create and delete ---- */
-
-static bool parse_prealloc(const char *text, PreallocMode *ret, GError **errp)
-{
-    if (!text || g_str_equal(text, "off")) {
-        *ret = PREALLOC_MODE_OFF;
-    } else if (g_str_equal(text, "falloc")) {
-        *ret = PREALLOC_MODE_FALLOC;
-    } else if (g_str_equal(text, "full")) {
-        *ret = PREALLOC_MODE_FULL;
-    } else {
-        error_setg(errp, "Unsupported preallocation mode '%s'", text);
-        return false;
-    }
-    return true;
-}
-
-/*
- * Creating truncates, so nobody else may be using the image: the locks of a writer that shares nothing but
- * reading are taken first.
- */
-static int create_locked(int fd, const char *filename, uint64_t size, PreallocMode prealloc, GError **errp)
-{
-    FileLock lock = { 0 };
-    FileJob job = { .op = FILE_OP_TRUNCATE, .fd = fd, .offset = size, .prealloc = prealloc };
-    int ret = file_lock_prepare(fd, &lock, BLK_PERM_WRITE | BLK_PERM_RESIZE, BLK_PERM_ALL & ~BLK_PERM_RESIZE,
-                                filename, errp);
-
-    if (ret < 0) {
-        return ret;
-    }
-    ret = sched_file_truncate(fd, 0);
-    if (ret == 0) {
-        ret = thread_pool_submit_co(file_worker, &job);
-    }
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not resize file");
-    }
-    file_lock_settle(fd, &lock, 0, BLK_PERM_ALL);
-    return ret;
-}
-
-static int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename, QDict *opts, GError **errp)
-{
-    uint64_t size = qdict_get_size(opts, "size", 0);
-    PreallocMode prealloc;
-    int fd, ret;
-
-    if (!parse_prealloc(qdict_get_try_str(opts, "preallocation"), &prealloc, errp)) {
-        return -EINVAL;
-    }
-    if (size > (uint64_t)BDRV_MAX_LENGTH) {
-        error_setg(errp, "Image size is too large");
-        return -EFBIG;
-    }
-    size = QEMU_ALIGN_UP(size, BDRV_SECTOR_SIZE);
-    if (g_str_has_prefix(filename, "file:")) {
-        filename += 5;
-    }
-    fd = sched_file_open("(new image)", filename, SCHED_FILE_WRITE | SCHED_FILE_CREATE);
-    if (fd < 0) {
-        error_setg_errno(errp, -fd, "Could not create '%s'", filename);
-        return fd;
-    }
-    ret = create_locked(fd, filename, size, prealloc, errp);
-    sched_close(fd);
-    return ret;
-}
+/* ---- Delete ---- */
 
 static int coroutine_fn file_co_delete(BlockDriverState *bs, GError **errp)
 {
@@ -559,8 +475,8 @@ static int file_reopen_prepare(BDRVReopenState *state, GError **errp)
     r->fd = fd;
     r->direct = flags & BDRV_O_NOCACHE;
     state->flags = flags;
-    if (s->locking && file_lock_prepare(fd, &r->lock, s->lock.perm, ~s->lock.unshared & BLK_PERM_ALL, state->bs->filename,
-                                        NULL) < 0) {
+    if (s->locking && file_lock_prepare(fd, &r->lock, s->lock.perm, ~s->lock.unshared & BLK_PERM_ALL,
+                                        state->bs->filename, NULL) < 0) {
         /* Our own other descriptor is in the way; its locks stay until the commit takes them over. */
         r->lock = (FileLock){ 0 };
     }
@@ -579,7 +495,9 @@ static void file_reopen_commit(BDRVReopenState *state)
     s->direct = r->direct;
     s->lock = r->lock;
     if (s->locking && s->lock.perm != old.perm) {
-        result_ignored(file_lock_prepare(s->fd, &s->lock, old.perm, ~old.unshared & BLK_PERM_ALL, state->bs->filename, NULL));
+        /* Nobody else could have taken what the old descriptor held until a moment ago. */
+        result_ignored(file_lock_prepare(s->fd, &s->lock, old.perm, ~old.unshared & BLK_PERM_ALL,
+                                         state->bs->filename, NULL));
     }
     g_clear_pointer(&state->opaque, g_free);
 }
