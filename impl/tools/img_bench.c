@@ -124,8 +124,7 @@ static int bench_run(Bench *b, bool quiet, int pattern)
                PRId64 ", step size %" PRId64 ")\n", b->left, b->write ? "write" : "read", b->size, b->depth, b->offset,
                b->step);
         if (b->flush_interval) {
-            printf("Sending flush every %" PRId64 " %srequests\n", b->flush_interval,
-                   b->drain_on_flush ? "" : "uninterrupted ");
+            printf("Sending flush every %" PRId64 " requests\n", b->flush_interval);
         }
         fflush(stdout);
     }

@@ -200,11 +200,10 @@ int img_compare(int argc, char **argv)
         }
     }
     if (o < 0) {
-        return 2;
+        return 1;
     }
     if (a.words->len != 2) {
-        tool_usage_error("Expecting two image file names");
-        return 2;
+        return tool_usage_error("Expecting two image file names");
     }
     c.progress = c.progress && !c.quiet;
     for (int k = 0; k < 2; k++) {

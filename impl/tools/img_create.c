@@ -11,7 +11,6 @@ static const struct {
     const char *key;
     const char *def;
 } shown_options[] = {
-    { "qcow2", "compat", NULL },
     { "qcow2", "cluster_size", "65536" },
     { "qcow2", "extended_l2", "off" },
     { "qcow2", "preallocation", NULL },
@@ -19,6 +18,7 @@ static const struct {
     { "qcow2", "size", NULL },
     { "qcow2", "backing_file", NULL },
     { "qcow2", "backing_fmt", NULL },
+    { "qcow2", "compat", NULL },
     { "qcow2", "lazy_refcounts", "off" },
     { "qcow2", "refcount_bits", "16" },
     { "raw", "size", NULL },
@@ -126,7 +126,6 @@ static bool check_backing(const char *filename, const char *base, const char *ba
     qdict_put_bool(opts, BDRV_OPT_FORCE_SHARE, true);
     blk = blk_new_open(full, NULL, opts, 0, errp);
     if (!blk) {
-        g_prefix_error(errp, "Could not open '%s': ", full);
         if (errp && *errp) {
             g_autofree char *more = g_strdup_printf("%s\nCould not open backing image.", (*errp)->message);
 

@@ -16,10 +16,11 @@ typedef struct MemWrite {
 
 typedef struct MemDisk {
     GByteArray *bytes;
-    GPtrArray *log;             /* of MemWrite; NULL: not recorded */
+    GPtrArray *log;             /* of MemWrite, with mem_write_free; NULL: not recorded */
 } MemDisk;
 
-static void mem_write_free(void *opaque)
+/** mem_write_free: element of a log. */
+static inline void mem_write_free(void *opaque)
 {
     MemWrite *w = opaque;
 
