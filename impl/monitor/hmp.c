@@ -185,7 +185,7 @@ static void hmp_take_flag(HmpArgs *args, const char *flag, const char **p)
     }
 }
 
-static bool hmp_parse_args(Monitor *mon, const HmpCommand *cmd, const char *name, HmpArgs *args, const char *p)
+static bool hmp_parse_args(Monitor *mon, const HmpCommand *cmd, HmpArgs *args, const char *p)
 {
     g_auto(GStrv) specs = g_strsplit(cmd->args, ",", -1);
 
@@ -206,13 +206,13 @@ static bool hmp_parse_args(Monitor *mon, const HmpCommand *cmd, const char *name
             }
             continue;
         }
-        if (!hmp_take_arg(mon, name, args, *spec, colon[1], colon[2] == '?', &p)) {
+        if (!hmp_take_arg(mon, cmd->name, args, *spec, colon[1], colon[2] == '?', &p)) {
             return false;
         }
     }
     hmp_skip_blanks(&p);
     if (*p) {
-        monitor_printf(mon, "%s: extraneous characters at the end of line\n", name);
+        monitor_printf(mon, "%s: extraneous characters at the end of line\n", cmd->name);
         return false;
     }
     return true;
@@ -266,7 +266,7 @@ void hmp_execute_line(Monitor *mon, const char *line)
         }
         if (!cmd->fn) {
             hmp_execute_line(mon, "help info");
-        } else if (hmp_parse_args(mon, cmd, name->str, &args, p)) {
+        } else if (hmp_parse_args(mon, cmd, &args, p)) {
             cmd->fn(mon, &args);
         } else {
             monitor_printf(mon, "Try \"help %s\" for more information\n", name->str);

@@ -15,7 +15,7 @@ typedef struct HmpArgs HmpArgs;
 typedef void HmpHandler(Monitor *mon, HmpArgs *args);
 
 typedef struct HmpCommand {
-    const char *name;           /* "c|cont": either */
+    const char *name;           /* "cont|c": either */
     const char *args;           /* "device:s,size:o?" or "" */
     const char *params;         /* as help shows them */
     const char *help;
@@ -25,7 +25,7 @@ typedef struct HmpCommand {
 extern const HmpCommand hmp_commands[];         /* ended by { NULL } */
 extern const HmpCommand hmp_info_commands[];
 
-/** hmp_name_matches: is @name one of the alternatives in @names ("c|cont")? */
+/** hmp_name_matches: is @name one of the alternatives in @names ("cont|c")? */
 bool hmp_name_matches(const char *names, const char *name);
 /** hmp_arg_str: NULL if left out. Borrowed. */
 const char *hmp_arg_str(HmpArgs *args, const char *name);

@@ -293,9 +293,9 @@ static void hmp_physical_dump(Monitor *mon, HmpArgs *args)
 const HmpCommand hmp_commands[] = {
     { "help|?", "name:S?", "[cmd]", "show the help", hmp_help },
     { "info", "", "[subcommand]", "show various information about the system state", NULL },
-    { "q|quit", "", "", "quit the emulator", hmp_quit },
+    { "quit|q", "", "", "quit the emulator", hmp_quit },
     { "stop|s", "", "", "stop emulation", hmp_stop },
-    { "c|cont", "", "", "resume emulation", hmp_cont },
+    { "cont|c", "", "", "resume emulation", hmp_cont },
     { "system_reset", "", "", "reset the system", hmp_system_reset },
     { "system_powerdown", "", "", "send system power down event", hmp_system_powerdown },
     { "savevm", "name:s?", "tag", "save a VM snapshot", hmp_savevm },

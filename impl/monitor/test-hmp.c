@@ -81,7 +81,7 @@ static void test_mistakes(void)
     check("   ", "");
     check("warp", "unknown command: 'warp'\r\n");
     check("info warp", "unknown command: 'info warp'\r\n");
-    check("stop now", "stop: extraneous characters at the end of line\r\nTry \"help stop\" for more information\r\n");
+    check("stop now", "stop|s: extraneous characters at the end of line\r\nTry \"help stop\" for more information\r\n");
     check("loadvm", "loadvm: string expected\r\nTry \"help loadvm\" for more information\r\n");
     check("loadvm \"open", "loadvm: string expected\r\nTry \"help loadvm\" for more information\r\n");
     check("block_resize d 5Q", "block_resize: invalid size '5Q'\r\nTry \"help block_resize\" for more information\r\n");
