@@ -115,6 +115,21 @@ def test_documents_link_to_files_that_exist():
     fail_with(problems)
 
 
+def test_the_walk_names_functions_that_exist():
+    walk = text(ROOT / "impl/ARCHITECTURE.md").split("## The walk of one guest write")[1]
+    problems, steps = [], 0
+    for cell in re.findall(r"^\|[^|]*\|[^|]*\|([^|]*)\|", walk, re.M):
+        source = None
+        for word in re.findall(r"`([^`]+)`", cell):
+            if "/" in word:
+                source = ROOT / "impl" / word
+            elif source is None or not re.search(rf"\b{word}\(", source.read_text() if source.exists() else ""):
+                problems.append(f"impl/ARCHITECTURE.md: {source} has no {word}")
+            steps += 1
+    assert steps > 20
+    fail_with(problems)
+
+
 def test_scripts_are_executable():
     problems = []
     for path in files():
