@@ -70,7 +70,7 @@ def build(args, bdir):
     if args.sanitize:
         options += ["-Db_sanitize=address,undefined"]
     if args.coverage:
-        options += ["-Db_coverage=true", "-Dmutants=false"]
+        options += ["-Db_coverage=true"]
     if not args.no_build:
         r = subprocess.run([str(IOTESTS / "lib" / "setup.sh"), "--dir", str(bdir), *options])
         if r.returncode != 0:
