@@ -24,6 +24,28 @@ struct SimCount {
     uint32_t count;
 };
 
+/* FNV-1a. */
+uint64_t sim_text_hash(const char *text)
+{
+    uint64_t h = 0xCBF29CE484222325ull;
+
+    for (; *text; text++) {
+        h = (h ^ (uint8_t)*text) * 0x100000001B3ull;
+    }
+    return h;
+}
+
+/* Names come from users, and end up in lines of text. */
+static char *clean_name(const char *name)
+{
+    char *clean = g_utf8_make_valid(name, -1);
+
+    for (char *p = clean; *p; p++) {
+        *p = (uint8_t)*p < ' ' || *p == 127 ? '_' : *p;
+    }
+    return clean;
+}
+
 uint32_t sim_intern(SchedObject *o)
 {
     gpointer id;
@@ -36,19 +58,26 @@ uint32_t sim_intern(SchedObject *o)
     }
     if (!sim.names) {
         sim.names = g_hash_table_new(g_str_hash, g_str_equal);
-        sim.name_list = g_ptr_array_new();
-        g_ptr_array_add(sim.name_list, NULL);       /* id 0 means none */
+        sim.name_list = g_array_new(false, true, sizeof(SimName));
+        g_array_set_size(sim.name_list, 1);         /* id 0 means none */
     }
     id = g_hash_table_lookup(sim.names, o->name);
     if (!id) {
-        char *copy = g_strdup(o->name);
+        SimName n = { .text = clean_name(o->name) };
 
+        n.hash = sim_text_hash(n.text);
         id = GUINT_TO_POINTER(sim.name_list->len);
-        g_ptr_array_add(sim.name_list, copy);
-        g_hash_table_insert(sim.names, copy, id);
+        assert(sim.name_list->len < 1u << 24);      /* room in SimCount's key */
+        g_array_append_val(sim.name_list, n);
+        g_hash_table_insert(sim.names, g_strdup(o->name), id);
     }
     o->id = GPOINTER_TO_UINT(id);
     return o->id;
+}
+
+static const SimName *name_of(uint32_t id)
+{
+    return &g_array_index(sim.name_list, SimName, id);
 }
 
 static SimCount *count_slot(SimCount *table, unsigned size, uint32_t key)
@@ -61,35 +90,73 @@ static SimCount *count_slot(SimCount *table, unsigned size, uint32_t key)
     return &table[i];
 }
 
-static void counts_grow(SchedThread *t)
+static void counts_grow(SimCounts *c)
 {
-    unsigned size = t->counts_size ? t->counts_size * 2 : 64;
+    unsigned size = c->size ? c->size * 2 : 64;
     SimCount *table = g_new0(SimCount, size);
 
-    for (unsigned i = 0; i < t->counts_size; i++) {
-        if (t->counts[i].key) {
-            *count_slot(table, size, t->counts[i].key) = t->counts[i];
+    for (unsigned i = 0; i < c->size; i++) {
+        if (c->table[i].key) {
+            *count_slot(table, size, c->table[i].key) = c->table[i];
         }
     }
-    g_free(t->counts);
-    t->counts = table;
-    t->counts_size = size;
+    g_free(c->table);
+    c->table = table;
+    c->size = size;
 }
 
 static uint32_t count_operation(SchedThread *t, SchedKind kind, uint32_t object_id)
 {
     uint32_t key = ((uint32_t)kind << 24 | object_id) + 1;
+    SimCounts *c = t->counts;
     SimCount *slot;
 
-    if (t->counts_used * 2 >= t->counts_size) {
-        counts_grow(t);
+    if (c->used * 2 >= c->size) {
+        counts_grow(c);
     }
-    slot = count_slot(t->counts, t->counts_size, key);
+    slot = count_slot(c->table, c->size, key);
     if (!slot->key) {
         slot->key = key;
-        t->counts_used++;
+        c->used++;
     }
     return ++slot->count;
+}
+
+static void counts_free(gpointer opaque)
+{
+    SimCounts *c = opaque;
+
+    g_free(c->name);
+    g_free(c->table);
+    g_free(c);
+}
+
+/*
+ * Counting goes on where an earlier thread of that name stopped, so that an address means one operation of a run.
+ * While that thread lives, the newcomer is called "name#2".
+ */
+static SimCounts *counts_for(const char *name)
+{
+    g_autofree char *base = clean_name(name), *wanted = g_strdup(base);
+    SimCounts *c;
+
+    for (unsigned i = 0, copies = 1; i < sim.counts->len; i++) {
+        c = sim.counts->pdata[i];
+        if (!strcmp(c->name, wanted)) {
+            if (!c->in_use) {
+                c->in_use = true;
+                return c;
+            }
+            g_free(wanted);
+            wanted = g_strdup_printf("%s#%u", base, ++copies);
+            i = -1;     /* from the start, with the new name */
+        }
+    }
+    c = g_new0(SimCounts, 1);
+    c->name = g_steal_pointer(&wanted);
+    c->in_use = true;
+    g_ptr_array_add(sim.counts, c);
+    return c;
 }
 
 /* ---- Decisions ---- */
@@ -148,9 +215,6 @@ static SchedThread *decide(SchedThread *self, SchedThread *first_waiting, bool s
     if (sim.config.world.live && sim.decisions % LIVE_LOOK_EVERY == 0) {
         (void)sim_stream_live_wait(0);      /* news or not, the decision stands */
     }
-    if (sim.config.steps_max && sim.steps > sim.config.steps_max) {
-        sim_fail(SIM_HANG, "no end under a fair schedule");
-    }
     if (sim.config.steps_max_unfair && sim.steps > sim.config.steps_max_unfair) {
         return first_waiting;
     }
@@ -160,6 +224,9 @@ static SchedThread *decide(SchedThread *self, SchedThread *first_waiting, bool s
 /* Who performs its pending operation next? @self may be done. */
 static SchedThread *sim_next(SchedThread *self)
 {
+    if (sim.config.steps_max && sim.steps >= sim.config.steps_max) {
+        sim_fail(SIM_HANG, "no end under a fair schedule");
+    }
     for (;;) {
         bool self_enabled = sim_thread_enabled(self);
         SchedThread *first = NULL;      /* of the others, the one that waits longest */
@@ -195,12 +262,34 @@ static void sim_switch(SchedThread *from, SchedThread *to)
     sched_context_switch(&from->ctx, &to->ctx);
 }
 
+void sim_digest_mix(uint64_t v)
+{
+    uint64_t h = (sim.digest ^ v) * 0x9E3779B97F4A7C15ull;
+
+    sim.digest = h ^ (h >> 29);
+}
+
+void sim_digest_bytes(const void *buf, size_t len)
+{
+    const uint8_t *p = buf;
+    uint64_t word = 0;
+
+    sim_digest_mix(len);
+    for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        sim_digest_mix(GUINT64_FROM_LE(word));
+    }
+    for (word = 0; len--;) {
+        word = word << 8 | p[len];
+    }
+    sim_digest_mix(word);
+}
+
+/* Names only: ids depend on what was named before, addresses on the day. */
 static void sim_event(SchedThread *t)
 {
-    uint64_t h = sim.digest ^ ((uint64_t)t->id << 40 | (uint64_t)t->op.kind << 32 | t->op.object_id);
-
-    h *= 0x9E3779B97F4A7C15ull;
-    sim.digest = h ^ (h >> 29);
+    sim_digest_mix(t->name_hash);
+    sim_digest_mix(sim_kind_hash(t->op.kind) ^ name_of(t->op.object_id)->hash);
     sim.steps++;
     if (sim.config.oracle.event) {
         sim.config.oracle.event(sim.config.oracle.opaque, t);
@@ -215,7 +304,7 @@ void sim_op(SchedKind kind, SchedObject *o, uintptr_t site, bool (*ready)(SchedT
     SchedThread *next;
 
     t->op = (SimOp){
-        .kind = kind, .type = o ? o->type : "", .object = id ? sim.name_list->pdata[id] : "", .object_id = id,
+        .kind = kind, .type = o ? o->type : "", .object = id ? name_of(id)->text : "", .object_id = id,
         .occurrence = count_operation(t, kind, id), .site = site,
     };
     t->ready = ready;
@@ -231,23 +320,33 @@ void sim_op(SchedKind kind, SchedObject *o, uintptr_t site, bool (*ready)(SchedT
     sim_event(t);
 }
 
+int64_t sim_deadline(int64_t timeout_ns)
+{
+    return timeout_ns < 0 || timeout_ns > INT64_MAX / 2 - sim.now_ns ? -1 : sim.now_ns + timeout_ns;
+}
+
 void sched_point(SchedKind kind, SchedObject *o)
 {
     sim_op(kind, o, SIM_SITE, NULL, NULL, -1);
 }
 
-unsigned sched_choose(SchedKind kind, SchedObject *o, unsigned n)
+unsigned sim_choose(unsigned n)
 {
     unsigned v = 0;
 
-    assert(n >= 1 && n <= 64);
-    sim_op(kind, o, SIM_SITE, NULL, NULL, -1);
     if (n > 1 && sim.config.oracle.choose) {
         v = sim.config.oracle.choose(sim.config.oracle.opaque, sim.current, &sim.current->op, n);
         assert(v < n);
     }
-    sim.digest += v;
+    sim_digest_mix(v);
     return v;
+}
+
+unsigned sched_choose(SchedKind kind, SchedObject *o, unsigned n)
+{
+    assert(n >= 1 && n <= SIM_CHOICES_MAX);
+    sim_op(kind, o, SIM_SITE, NULL, NULL, -1);
+    return sim_choose(n);
 }
 
 const char *sched_blocked_on(const char *what)
@@ -274,7 +373,7 @@ uint64_t sched_vcpu_slice(SchedObject *cpu, uint64_t max)
 void sched_vcpu_ran(SchedObject *cpu, uint64_t executed)
 {
     sim.now_ns += executed;
-    sim.digest += executed;
+    sim_digest_mix(executed);
 }
 
 /* ---- Threads ---- */
@@ -290,6 +389,7 @@ static void thread_body(void *opaque)
     sched_object_init(&o, "thread", t->name);
     sim_op(SCHED_K_THREAD_EXIT, &o, SIM_SITE, NULL, NULL, -1);
     t->done = true;
+    t->counts->in_use = false;
     sim_switch(t, sim_next(t));
     g_assert_not_reached();
 }
@@ -299,7 +399,9 @@ static SchedThread *thread_new(const char *name, SchedThreadFunc *fn, void *opaq
     SchedThread *t = g_new0(SchedThread, 1);
     SchedObject o;
 
-    t->name = g_strdup(name);
+    t->counts = counts_for(name);
+    t->name = t->counts->name;
+    t->name_hash = sim_text_hash(t->name);
     t->id = sim.next_thread_id++;
     t->fn = fn;
     t->opaque = opaque;
@@ -307,9 +409,10 @@ static SchedThread *thread_new(const char *name, SchedThreadFunc *fn, void *opaq
     t->fifo = sim.steps;
     t->stack = sched_stack_alloc();
     sched_context_init(&t->ctx, t->stack, SCHED_STACK_SIZE, thread_body, t);
-    sched_object_init(&o, "thread", name);
-    t->op = (SimOp){ .kind = SCHED_K_THREAD_START, .type = "thread", .object_id = sim_intern(&o), .occurrence = 1 };
-    t->op.object = sim.name_list->pdata[t->op.object_id];
+    sched_object_init(&o, "thread", t->name);
+    t->op = (SimOp){ .kind = SCHED_K_THREAD_START, .type = "thread", .object_id = sim_intern(&o) };
+    t->op.object = name_of(t->op.object_id)->text;
+    t->op.occurrence = count_operation(t, t->op.kind, t->op.object_id);
     g_ptr_array_add(sim.threads, t);
     return t;
 }
@@ -319,8 +422,6 @@ void sim_thread_free(SchedThread *t)
     g_ptr_array_remove(sim.threads, t);
     sched_context_destroy(&t->ctx);
     sched_stack_free(t->stack);
-    g_free(t->counts);
-    g_free(t->name);
     g_free(t);
 }
 
@@ -374,11 +475,11 @@ typedef struct MainCall {
 static G_NORETURN void sim_end(SimOutcome outcome, int status, const char *text)
 {
     sim.main_status = status;
+    base_set_fatal_handler(NULL);       /* a failure while reporting this one must not report again */
     if (sim.config.oracle.ended) {
         sim.config.oracle.ended(sim.config.oracle.opaque, outcome, status, text);
     }
     if (outcome != SIM_EXIT) {
-        base_set_fatal_handler(NULL);
         base_fatal("simulator: %s (thread %s)", text, sim.current->name);
     }
     sim_leave(status);
@@ -388,7 +489,7 @@ static void main_body(void *opaque)
 {
     MainCall *call = opaque;
 
-    sim_end(SIM_EXIT, call->fn(call->opaque), "main returned");
+    sim_end(SIM_EXIT, call->fn(call->opaque), SIM_MAIN_RETURNED);
 }
 
 static void fatal_handler(const char *text)
@@ -417,6 +518,7 @@ int sched_main(int (*fn)(void *opaque), void *opaque)
     sim.now_ns = 0;
     sim.random_state = 0x2545F4914F6CDD1Dull;
     sim.threads = g_ptr_array_new();
+    sim.counts = g_ptr_array_new_with_free_func(counts_free);
     sim.fds = g_ptr_array_new();
     base_set_fatal_handler(fatal_handler);
     os_ignore_sigpipe();        /* a real client that left, while recording */
@@ -434,6 +536,7 @@ int sched_main(int (*fn)(void *opaque), void *opaque)
     sim_streams_free();
     sim_files_free();
     g_clear_pointer(&sim.threads, g_ptr_array_unref);
+    g_clear_pointer(&sim.counts, g_ptr_array_unref);
     g_clear_pointer(&sim.fds, g_ptr_array_unref);
     sched_context_destroy(&sim.host);
     return sim.main_status;

@@ -25,6 +25,8 @@ typedef struct SimOp {
     uintptr_t site;             /* return address of the caller of the seam */
 } SimOp;
 
+#define SIM_MAIN_RETURNED "main returned"       /* text of a SIM_EXIT that has cleaned up; others just stop */
+
 typedef enum SimOutcome {
     SIM_EXIT,                   /* the program ended by itself; status says how */
     SIM_ASSERT,                 /* assertion or abort of ours */

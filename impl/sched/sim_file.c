@@ -122,8 +122,16 @@ static int file_write(SimFile *f, uint64_t offset, const uint8_t *buf, size_t le
     while (len) {
         size_t in_page = offset % PAGE, n = MIN(len, PAGE - in_page);
         int err;
-        SimPage *p = page_for_write(f, offset / PAGE, &err);
+        SimPage *p;
 
+        if (!buf && offset - in_page >= f->base_length && !page_find(f, offset / PAGE)) {
+            /* Reads as zeroes already: a hole costs nothing, however large. */
+            offset += n;
+            len -= n;
+            f->length = MAX(f->length, offset);
+            continue;
+        }
+        p = page_for_write(f, offset / PAGE, &err);
         if (!p) {
             return err;
         }
@@ -154,6 +162,7 @@ static void file_flush(SimFile *f)
 
 /* ---- The table of files ---- */
 
+/* @path: canonical. */
 static SimFile *file_find(const char *path)
 {
     for (unsigned i = 0; sim.files && i < sim.files->len; i++) {
@@ -181,8 +190,9 @@ static void file_free(gpointer opaque)
 }
 
 /* The file as it is on disk, or an absent one. Errors other than "not there" are returned. */
-static int file_get(const char *path, SimFile **ret)
+static int file_get(const char *name, SimFile **ret)
 {
+    g_autofree char *path = g_canonicalize_filename(name, NULL);
     SimFile *f = file_find(path);
     OsFileInfo info = { 0 };
     int fd;
@@ -204,7 +214,7 @@ static int file_get(const char *path, SimFile **ret)
         }
     }
     f = g_new0(SimFile, 1);
-    f->path = g_strdup(path);
+    f->path = g_steal_pointer(&path);
     f->base_fd = fd;
     f->exists = fd >= 0;
     f->base_length = f->length = f->stable_length = info.length;
@@ -433,6 +443,9 @@ int sched_file_extent(int fd, uint64_t offset, uint64_t *ret_len)
     }
     data = offset < f->base_length || page_find(f, offset / PAGE);
     end = QEMU_ALIGN_DOWN(offset, (uint64_t)PAGE) + PAGE;
+    if (offset < f->base_length) {
+        end = MAX(end, QEMU_ALIGN_UP(f->base_length, (uint64_t)PAGE));
+    }
     while (end < f->length && data == (end < f->base_length || page_find(f, end / PAGE))) {
         end += PAGE;
     }
@@ -555,7 +568,8 @@ int sched_file_read_all(const char *path, size_t max, char **ret_buf, size_t *re
 
 int sim_file_export(const char *path, const char *dest, bool after_crash)
 {
-    SimFile *f = file_find(path);
+    g_autofree char *full = g_canonicalize_filename(path, NULL);
+    SimFile *f = file_find(full);
     uint64_t length;
     int fd, ret = 0;
 

@@ -31,6 +31,16 @@ SchedKind sim_kind_from_name(const char *name)
     return k;
 }
 
+uint64_t sim_kind_hash(SchedKind kind)
+{
+    static uint64_t hashes[SCHED_K__MAX];
+
+    if (!hashes[kind]) {
+        hashes[kind] = sim_text_hash(kinds[kind].name);
+    }
+    return hashes[kind];
+}
+
 bool sim_kind_reads(SchedKind kind)
 {
     return kinds[kind].reads;

@@ -17,12 +17,29 @@
 #define SIM_FD_BASE 65536
 #define SIM_HOST_EPOCH_NS (1767225600LL * 1000000000)   /* 2026-01-01 00:00 UTC: where every run starts */
 
+#define SIM_CHOICES_MAX 64
+
 typedef struct SimCount SimCount;
+
+/* How often the threads of one name have done what: open-addressed (kind, object) -> occurrences. */
+typedef struct SimCounts {
+    char *name;
+    bool in_use;                /* by a thread that has not ended */
+    SimCount *table;
+    unsigned used, size;
+} SimCounts;
+
+/* An interned name, fit for a line of text. */
+typedef struct SimName {
+    char *text;
+    uint64_t hash;              /* of the text: the same in every run and build */
+} SimName;
 
 struct SchedThread {
     SchedContext ctx;
     void *stack;
-    char *name;
+    const char *name;           /* of counts */
+    uint64_t name_hash;
     unsigned id;
     SchedThreadFunc *fn;
     void *opaque;
@@ -40,8 +57,7 @@ struct SchedThread {
 
     uint64_t fifo;              /* when it stopped running, in steps */
     const char *blocked_on;
-    SimCount *counts;           /* open-addressed (kind, object) -> occurrences */
-    unsigned counts_used, counts_size;
+    SimCounts *counts;
 };
 
 typedef struct Sim {
@@ -53,13 +69,13 @@ typedef struct Sim {
     uint64_t steps, decisions, digest;
     int64_t now_ns;
     uint64_t random_state;
-    GHashTable *names;          /* string -> id */
-    GPtrArray *name_list;
+    GPtrArray *counts;          /* SimCounts *, of all thread names of the run */
+    GHashTable *names;          /* string -> id; kept from run to run */
+    GArray *name_list;          /* SimName by id */
     GPtrArray *fds;             /* SimFd *, index = descriptor - SIM_FD_BASE */
     GPtrArray *files;           /* SimFile *, by path, for the whole run */
     GPtrArray *channels;        /* SimChannel *, in the order they were opened */
     int main_status;
-    bool leaving;
 } Sim;
 
 extern Sim sim;
@@ -73,6 +89,17 @@ extern Sim sim;
 void sim_op(SchedKind kind, SchedObject *o, uintptr_t site, bool (*ready)(SchedThread *t), void *wait,
             int64_t deadline_ns);
 uint32_t sim_intern(SchedObject *o);
+/** sim_choose: ask the oracle for 0..@n-1 on behalf of the running thread's operation. @n: up to SIM_CHOICES_MAX. */
+unsigned sim_choose(unsigned n);
+/** sim_digest_mix: what else makes two runs different. Never an address, an id or a time of the real world. */
+void sim_digest_mix(uint64_t v);
+void sim_digest_bytes(const void *buf, size_t len);
+/** sim_text_hash: FNV-1a, 64 bits. */
+uint64_t sim_text_hash(const char *text);
+/** sim_kind_hash: of the kind's name: a new kind does not change old digests. */
+uint64_t sim_kind_hash(SchedKind kind);
+/** sim_deadline: virtual time that is @timeout_ns from now; far away is never (-1), as is a negative timeout. */
+int64_t sim_deadline(int64_t timeout_ns);
 void sim_thread_free(SchedThread *t);
 
 #define SIM_SITE ((uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)))

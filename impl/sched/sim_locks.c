@@ -109,7 +109,7 @@ void sched_cond_wait(SchedCond *c, SchedMutex *m)
 
 bool sched_cond_timedwait(SchedCond *c, SchedMutex *m, int64_t timeout_ns)
 {
-    return cond_wait(c, m, sim.now_ns + timeout_ns, SIM_SITE);
+    return cond_wait(c, m, sim_deadline(timeout_ns), SIM_SITE);
 }
 
 static bool waits_for(const SchedThread *t, const SchedCond *c)
@@ -140,16 +140,13 @@ static unsigned cond_waiters(SchedCond *c, SchedThread **list, unsigned max)
 
 void sched_cond_signal(SchedCond *c)
 {
-    SchedThread *waiters[64];
-    unsigned n, v = 0;
+    SchedThread *waiters[SIM_CHOICES_MAX];
+    unsigned n;
 
     sim_op(SCHED_K_COND_SIGNAL, &c->o, SIM_SITE, NULL, NULL, -1);
     n = cond_waiters(c, waiters, G_N_ELEMENTS(waiters));
-    if (n > 1 && sim.config.oracle.choose) {
-        v = sim.config.oracle.choose(sim.config.oracle.opaque, sim.current, &sim.current->op, n);
-    }
     if (n) {
-        waiters[v]->woken = true;
+        waiters[sim_choose(n)]->woken = true;
     }
 }
 
@@ -196,7 +193,7 @@ void sched_sem_wait(SchedSem *s)
 
 bool sched_sem_timedwait(SchedSem *s, int64_t timeout_ns)
 {
-    sim_op(SCHED_K_SEM_WAIT, &s->o, SIM_SITE, ready_sem, s, sim.now_ns + timeout_ns);
+    sim_op(SCHED_K_SEM_WAIT, &s->o, SIM_SITE, ready_sem, s, sim_deadline(timeout_ns));
     if (!s->os[0]) {
         return false;
     }

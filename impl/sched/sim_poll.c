@@ -150,7 +150,7 @@ int sched_poll(SchedObject *who, GPollFD *fds, unsigned nfds, int64_t timeout_ns
     /* Polling in vain without waiting is spinning: whoever can do something goes first. */
     t->yielding = timeout_ns == 0 && !ready_poll(t);
     sim_op(SCHED_K_POLL_SLEEP, who, SIM_SITE, timeout_ns == 0 ? NULL : ready_poll, NULL,
-           timeout_ns < 0 ? -1 : sim.now_ns + timeout_ns);
+           sim_deadline(timeout_ns));
     for (unsigned i = 0; i < nfds; i++) {
         fds[i].revents = sim_fd_revents(fds[i].fd, fds[i].events | G_IO_ERR | G_IO_HUP);
         n += fds[i].revents != 0;

@@ -450,6 +450,7 @@ ssize_t sched_stream_write(int fd, const void *buf, size_t len)
     if (c->shut || c->eof) {
         return -EPIPE;
     }
+    sim_digest_bytes(buf, len);
     if (sim.config.world.live) {
         live_write(c, buf, len);
     }
