@@ -10,16 +10,21 @@
  */
 #include "replay/session.h"
 #include "base/assert.h"
+#include "platform/os.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define DEVIATIONS_MAX 20000
+#define DEVIATIONS_MAX 1000000 /* of one run; the memory is touched as it is used */
+#define NAMES_MAX (64u << 20)
 #define SIGNATURE_MAX 8192
 #define PROGRESS_EVERY_S 0.5
 #define UNIT_REPEAT 1000        /* runs of a unit in one child; a machine always gets a fresh one */
@@ -29,21 +34,25 @@ typedef struct FlatDeviation {
     SchedKind kind;
     uint32_t occurrence;
     uint64_t value;
-    char thread[32], to[32], object[96];
+    uint32_t thread, to, object;        /* offsets into names; 0: none */
 } FlatDeviation;
 
 typedef struct RunRecord {
     bool ended;
     SimOutcome outcome;
     int status;
-    uint64_t steps, decisions, digest;
+    uint64_t steps, digest;
+    uint64_t decisions;         /* most of any run of this child */
     unsigned threads;
     uint64_t seed;
     unsigned passed_before;     /* runs of the same child that passed */
     char text[1024];
     char signature[SIGNATURE_MAX];
-    unsigned deviations;        /* may exceed the array: then the run cannot be replayed */
+    bool overflow;              /* not everything could be noted: the run cannot be replayed */
+    unsigned deviations;
+    uint32_t names_used;
     FlatDeviation deviation[DEVIATIONS_MAX];
+    char names[NAMES_MAX];
 } RunRecord;
 
 struct Explorer {
@@ -54,7 +63,7 @@ struct Explorer {
     uint64_t typical_steps, k;
     unsigned threads;
     uint64_t runs, failures;
-    double started, reported;
+    double started, reported, found_at;
     /* The child's own: a unit repeats in one process until a run fails. */
     StrategyType type;
     Strategy *strategy;
@@ -63,6 +72,23 @@ struct Explorer {
 };
 
 /* ---- The child's side ---- */
+
+static uint32_t note_name(RunRecord *r, const char *name)
+{
+    size_t len = name ? strlen(name) + 1 : 0;
+    uint32_t at = r->names_used;
+
+    if (!len) {
+        return 0;
+    }
+    if (len > NAMES_MAX - at) {
+        r->overflow = true;
+        return 0;
+    }
+    memcpy(&r->names[at], name, len);
+    r->names_used += len;
+    return at;
+}
 
 static void child_deviated(void *opaque, DeviationType type, SchedThread *self, const char *to, uint64_t value)
 {
@@ -73,26 +99,43 @@ static void child_deviated(void *opaque, DeviationType type, SchedThread *self, 
     if (e->session->options.no_record) {
         return;
     }
-    if (r->deviations < DEVIATIONS_MAX) {
-        FlatDeviation *d = &r->deviation[r->deviations];
-
-        d->type = type;
-        d->kind = op->kind;
-        d->occurrence = op->occurrence;
-        d->value = value;
-        g_strlcpy(d->thread, sched_thread_name(self), sizeof(d->thread));
-        g_strlcpy(d->to, to ? to : "", sizeof(d->to));
-        g_strlcpy(d->object, op->object, sizeof(d->object));
+    if (r->deviations == DEVIATIONS_MAX) {
+        r->overflow = true;
+        return;
     }
+    r->deviation[r->deviations] = (FlatDeviation){
+        .type = type, .kind = op->kind, .occurrence = op->occurrence, .value = value,
+        .thread = note_name(r, sched_thread_name(self)), .to = note_name(r, to), .object = note_name(r, op->object),
+    };
     r->deviations++;
+}
+
+/*
+ * Processor time, not the clock's: a loaded machine must not look like a loop. A run that reaches its last choice point
+ * takes far less.
+ */
+#define CHILD_SECONDS 120
+
+static void child_watchdog(void)
+{
+    const struct itimerval limit = { .it_value = { .tv_sec = CHILD_SECONDS } };
+
+    setitimer(ITIMER_VIRTUAL, &limit, NULL);
 }
 
 void explorer_child_ended(Session *s, SimOutcome outcome, int status, const char *text)
 {
     RunRecord *r = s->explorer->run;
-    g_autofree char *said = g_strdup(text), *signature = NULL;
+    g_autofree char *said = NULL, *signature = NULL;
     json_object *report;
 
+    r->decisions = MAX(r->decisions, sim_decisions());
+    if (outcome == SIM_EXIT && status == 0 && s->explorer->repeat) {
+        s->explorer->repeat--;
+        r->passed_before++;
+        sim_leave(0);
+    }
+    said = g_strdup(text);
     outcome = session_judge(s, outcome, &said);
     report = report_build(outcome, status, said, false);
     signature = report_signature(report);
@@ -101,16 +144,17 @@ void explorer_child_ended(Session *s, SimOutcome outcome, int status, const char
     r->outcome = outcome;
     r->status = status;
     r->steps = sim_steps();
-    r->decisions = sim_decisions();
     r->digest = sim_digest();
     r->threads = sim_threads_created();
-    if (outcome == SIM_EXIT && status == 0 && s->explorer->repeat) {
-        s->explorer->repeat--;
-        r->passed_before++;
-        sim_leave(0);
-    }
     r->ended = true;
     _exit(0);
+}
+
+static void run_clear_deviations(RunRecord *r)
+{
+    r->deviations = 0;
+    r->overflow = false;
+    r->names_used = 1;          /* offset 0 means none */
 }
 
 static unsigned depth_for(const Explorer *e, uint64_t seed)
@@ -126,7 +170,9 @@ void explorer_again(Explorer *e)
     SimOracle oracle;
 
     strategy_free(e->strategy);
-    e->run->deviations = 0;
+    child_watchdog();
+    script_reset(e->session->script);
+    run_clear_deviations(e->run);
     e->run->seed += e->session->options.jobs;
     e->strategy = strategy_new(e->type, e->run->seed, e->k, depth_for(e, e->run->seed), child_deviated, e);
     oracle = strategy_oracle(e->strategy);
@@ -148,39 +194,49 @@ static void record_death(RunRecord *r, int wstatus)
 {
     r->outcome = SIM_CRASH;
     r->status = wstatus;
-    if (WIFSIGNALED(wstatus)) {
+    if (WIFSIGNALED(wstatus) && WTERMSIG(wstatus) == SIGVTALRM) {
+        g_snprintf(r->text, sizeof(r->text), "no choice point for %d s of processor time", CHILD_SECONDS);
+        r->outcome = SIM_HANG;
+    } else if (WIFSIGNALED(wstatus)) {
         g_snprintf(r->text, sizeof(r->text), "killed by signal %d (%s)", WTERMSIG(wstatus),
                    strsignal(WTERMSIG(wstatus)));
     } else {
         g_snprintf(r->text, sizeof(r->text), "process ended by itself with status %d (sanitizer?)",
                    WEXITSTATUS(wstatus));
     }
-    g_snprintf(r->signature, sizeof(r->signature), "crash: %s", r->text);
+    g_snprintf(r->signature, sizeof(r->signature), "%s: %s", report_outcome_name(r->outcome), r->text);
 }
 
 /* Fork; the child continues the machine with @oracle (from explorer_fork_here), the parent waits for its record. */
 static void run_child(Explorer *e, SimOracle oracle)
 {
     RunRecord *r = e->run;
+    pid_t pid, parent = getpid();
     int wstatus;
-    pid_t pid;
 
-    memset(r, 0, offsetof(RunRecord, deviation));
+    memset(r, 0, offsetof(RunRecord, text));
+    r->text[0] = r->signature[0] = '\0';
+    run_clear_deviations(r);
     r->seed = e->run_seed;
     fflush(stdout);
     pid = fork();
     if (pid < 0) {
         perror("rondo-sim: fork");
-        exit(2);
+        os_exit(2);
     }
     if (pid == 0) {
         SimConfig *config = sim_config();
 
+        /* Whoever stops the search stops its runs. */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
+            _exit(1);
+        }
         child_silence();
+        child_watchdog();
         e->session->run_ended = explorer_child_ended;
         oracle.ended = config->oracle.ended;
         config->oracle = oracle;
-        session_limits(config, e->typical_steps);
+        session_limits(config, e->session->trace, e->typical_steps);
         longjmp(e->child, 1);
     }
     while (waitpid(pid, &wstatus, 0) < 0 && errno == EINTR) {
@@ -245,11 +301,12 @@ static GPtrArray *record_deviations(const RunRecord *r)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)deviation_free);
 
-    for (unsigned i = 0; i < MIN(r->deviations, DEVIATIONS_MAX); i++) {
+    for (unsigned i = 0; i < r->deviations; i++) {
         const FlatDeviation *d = &r->deviation[i];
-        SimOp op = { .kind = d->kind, .object = d->object, .occurrence = d->occurrence };
+        SimOp op = { .kind = d->kind, .object = &r->names[d->object], .occurrence = d->occurrence };
 
-        g_ptr_array_add(list, deviation_new(d->type, d->thread, &op, *d->to ? d->to : NULL, d->value));
+        g_ptr_array_add(list, deviation_new(d->type, &r->names[d->thread], &op, d->to ? &r->names[d->to] : NULL,
+                                            d->value));
     }
     return list;
 }
@@ -262,58 +319,81 @@ static char *failure_path(Explorer *e)
     return g_strdup_printf("%s/%s-%d-%" G_GUINT64_FORMAT ".trace", o->out, scenario, o->job, e->failures);
 }
 
-static void save_failure(Explorer *e, GPtrArray *list, const char *path)
-{
-    Trace *t = e->session->trace;
-    GPtrArray *old = t->deviations;
-    g_autofree char *old_expect = t->expect, *old_text = t->signature, *old_digest = t->digest;
-    g_autofree char *old_build = t->digest_build;
-    g_autoptr(GError) err = NULL;
+/* A failure as it is written down: what happened, and the deviations that make it happen again. */
+typedef struct Found {
+    SimOutcome outcome;
+    char *text, *signature;
+    uint64_t digest;
+    GPtrArray *list;            /* borrowed deviations */
+} Found;
 
-    t->deviations = list;
-    t->expect = g_strdup(report_outcome_name(e->run->outcome));
-    t->signature = g_strdup(e->run->text);
-    t->digest_build = g_strdup(session_build_id());
-    t->digest = g_strdup_printf("%016" G_GINT64_MODIFIER "x", e->run->digest);
-    if (!trace_save(t, path, &err)) {
-        fprintf(stderr, "rondo-sim: %s\n", err->message);
+static void save_failure(Explorer *e, const Found *f, const char *path)
+{
+    Trace t = *e->session->trace;       /* machine and script are shared, the rest is this failure's */
+    g_autofree char *digest = g_strdup_printf("%016" G_GINT64_MODIFIER "x", f->digest);
+    g_autoptr(GError) err = NULL;
+    SimConfig limits;
+
+    t.deviations = f->list;
+    t.expect = (char *)report_outcome_name(f->outcome);
+    t.signature = f->text;
+    t.digest_build = (char *)session_build_id();
+    t.digest = digest;
+    if (f->outcome == SIM_HANG) {
+        session_limits(&limits, e->session->trace, e->typical_steps);
+        t.fair_from = limits.steps_max_unfair;
+        t.fair_end = limits.steps_max;
     }
-    t->deviations = old;
-    g_free(t->expect);
-    g_free(t->signature);
-    g_free(t->digest);
-    g_free(t->digest_build);
-    t->expect = g_steal_pointer(&old_expect);
-    t->signature = g_steal_pointer(&old_text);
-    t->digest = g_steal_pointer(&old_digest);
-    t->digest_build = g_steal_pointer(&old_build);
+    if (!trace_save(&t, path, &err)) {
+        fprintf(stderr, "rondo-sim: the trace of a failure cannot be written: %s\n", err->message);
+        os_exit(2);
+    }
+}
+
+static void say_found(Explorer *e, const Found *f, uint64_t seed, bool reproduced, unsigned all, unsigned replays,
+                      const char *path)
+{
+    json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "reproduced", json_object_new_boolean(reproduced));
+    json_object_object_add(o, "failure", json_object_new_string(report_outcome_name(f->outcome)));
+    json_object_object_add(o, "text", json_object_new_string(f->text));
+    json_object_object_add(o, "signature", json_object_new_string(f->signature));
+    json_object_object_add(o, "seed", json_object_new_int64(seed));
+    json_object_object_add(o, "run", json_object_new_int64(e->runs));
+    json_object_object_add(o, "seconds", json_object_new_double(e->found_at - e->started));
+    json_object_object_add(o, "deviations-found", json_object_new_int64(all));
+    json_object_object_add(o, "deviations", json_object_new_int64(f->list->len));
+    json_object_object_add(o, "replays", json_object_new_int64(replays));
+    json_object_object_add(o, "trace", json_object_new_string(path));
+    say(o);
 }
 
 /* A failure that was not seen before: minimise it, write its trace, tell the front end. */
 static void found(Explorer *e, uint64_t seed)
 {
-    g_autofree char *signature = g_strdup(e->run->signature), *path = NULL;
-    g_autoptr(GPtrArray) all = record_deviations(e->run), small = NULL;
-    json_object *o = json_object_new_object();
+    RunRecord *r = e->run;
+    bool whole = !r->overflow, reproduced = false;
+    g_autofree char *path = NULL, *text = g_strdup(r->text), *signature = g_strdup(r->signature);
+    Found f = { .outcome = r->outcome, .text = text, .signature = signature, .digest = r->digest };
+    g_autoptr(GPtrArray) all = record_deviations(r), small = NULL;
     unsigned replays = 0;
 
     e->failures++;
-    g_hash_table_add(e->seen, g_strdup(signature));
+    e->found_at = now_s();
+    g_hash_table_add(e->seen, g_strdup(f.signature));
     path = failure_path(e);
-    small = minimise(e, all, signature, e->session->options.replays_max, &replays);
-    json_object_object_add(o, "reproduced", json_object_new_boolean(explorer_try(e, small, signature)));
-    save_failure(e, small, path);
-    json_object_object_add(o, "failure", json_object_new_string(report_outcome_name(e->run->outcome)));
-    json_object_object_add(o, "text", json_object_new_string(e->run->text));
-    json_object_object_add(o, "signature", json_object_new_string(signature));
-    json_object_object_add(o, "seed", json_object_new_int64(seed));
-    json_object_object_add(o, "run", json_object_new_int64(e->runs));
-    json_object_object_add(o, "seconds", json_object_new_double(now_s() - e->started));
-    json_object_object_add(o, "deviations-found", json_object_new_int64(all->len));
-    json_object_object_add(o, "deviations", json_object_new_int64(small->len));
-    json_object_object_add(o, "replays", json_object_new_int64(replays));
-    json_object_object_add(o, "trace", json_object_new_string(path));
-    say(o);
+    f.list = all;
+    if (whole) {
+        small = minimise(e, all, f.signature, e->session->options.replays_max, &replays);
+        reproduced = explorer_try(e, small, f.signature);
+    }
+    if (reproduced) {
+        f.list = small;
+        f.digest = r->digest;
+    }
+    save_failure(e, &f, path);
+    say_found(e, &f, seed, reproduced, all->len, replays, path);
 }
 
 /* Run schedules from @seed on: one, or with @repeat up to so many more until one fails. Returns the next seed. */
@@ -329,6 +409,9 @@ static uint64_t run_seed(Explorer *e, StrategyType type, uint64_t seed, unsigned
     seed = e->run->seed;
     e->runs += e->run->passed_before + 1;
     e->threads = MAX(e->threads, e->run->threads);
+    if (!run_failed(e->run)) {
+        e->k = MAX(e->k, e->run->decisions);    /* the bound needs the longest run, not the usual one */
+    }
     if (run_failed(e->run) && !g_hash_table_contains(e->seen, e->run->signature)) {
         found(e, seed);
     }
@@ -344,11 +427,11 @@ static G_NORETURN void search(Explorer *e)
     e->started = now_s();
     if (!strategy_from_name(o->strategy, &type)) {
         fprintf(stderr, "rondo-sim: unknown strategy '%s' (random, pct, pos)\n", o->strategy);
-        exit(2);
+        os_exit(2);
     }
     run_seed(e, STRATEGY_DEFAULT, 0, 0);
     e->typical_steps = e->run->steps;
-    e->k = MAX(e->run->decisions, 1);
+    e->k = MAX(e->k, 1);
     while ((!o->runs || e->runs < o->runs) && (o->seconds <= 0 || now_s() - e->started < o->seconds) &&
            (o->keep_going || !e->failures)) {
         uint64_t left = o->runs ? o->runs - e->runs - 1 : UINT64_MAX;
@@ -357,7 +440,7 @@ static G_NORETURN void search(Explorer *e)
         say_progress(e, false);
     }
     say_progress(e, true);
-    exit(e->failures ? 1 : 0);
+    os_exit(e->failures ? 1 : 0);      /* the machine that was built for the children still stands */
 }
 
 Explorer *explorer_new(Session *s)
@@ -368,7 +451,7 @@ Explorer *explorer_new(Session *s)
     e->run = mmap(NULL, sizeof(RunRecord), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (e->run == MAP_FAILED) {
         perror("rondo-sim: shared memory for results");
-        exit(2);
+        os_exit(2);
     }
     e->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return e;

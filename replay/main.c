@@ -8,7 +8,9 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "machine/machine.h"
+#include "platform/os.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,10 +28,21 @@ const char *session_build_id(void)
 }
 
 /* A run that needs a hundred times its usual length under a schedule that starves nobody is not going to end. */
-void session_limits(SimConfig *config, uint64_t typical_steps)
+void session_limits(SimConfig *config, const Trace *t, uint64_t typical_steps)
 {
-    config->steps_max_unfair = 4 * typical_steps + 20000;
-    config->steps_max = config->steps_max_unfair + 20 * typical_steps + 200000;
+    config->steps_max_unfair = t->fair_end ? t->fair_from : 4 * typical_steps + 20000;
+    config->steps_max = t->fair_end ? t->fair_end : config->steps_max_unfair + 20 * typical_steps + 200000;
+}
+
+/* Does everybody wait for something to do, and nobody for somebody? */
+static bool machine_is_idle(void)
+{
+    for (SchedThread *t = sim_thread_next(NULL); t; t = sim_thread_next(t)) {
+        if (sim_thread_owner(t) || sim_thread_blocked_on(t)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 SimOutcome session_judge(Session *s, SimOutcome outcome, char **text)
@@ -37,7 +50,7 @@ SimOutcome session_judge(Session *s, SimOutcome outcome, char **text)
     g_autofree char *pending = script_pending(s->script);
 
     if (outcome == SIM_DEADLOCK && s->trace->script->len && s->options.mode != MODE_RECORD &&
-        script_over(s->script)) {
+        script_over(s->script) && machine_is_idle()) {
         g_free(*text);
         *text = g_strdup("the script is over, the machine is idle and has not been told to quit");
         return SIM_HANG;
@@ -56,8 +69,20 @@ SimOutcome session_judge(Session *s, SimOutcome outcome, char **text)
 static void save_result(const char *path, json_object *report)
 {
     if (path && json_object_to_file_ext(path, report, JSON_C_TO_STRING_PRETTY) < 0) {
-        fprintf(stderr, "rondo-sim: cannot write %s\n", path);
+        fprintf(stderr, "rondo-sim: cannot write %s: %s\n", path, strerror(errno));
+        os_exit(2);
     }
+}
+
+static void close_log(Session *s)
+{
+    bool bad = s->log && ferror(s->log);
+
+    if (s->log && (fclose(s->log) != 0 || bad)) {
+        fprintf(stderr, "rondo-sim: cannot write %s: %s\n", s->options.log, strerror(errno));
+        os_exit(2);
+    }
+    s->log = NULL;
 }
 
 /* What kept the trace from being followed, or NULL. */
@@ -92,9 +117,7 @@ static void run_ended(Session *s, SimOutcome outcome, int status, const char *te
         fprintf(stderr, "rondo-sim: the trace does not fit this build: %s\n", stale);
     }
     json_object_put(report);
-    if (s->log) {
-        fclose(s->log);
-    }
+    close_log(s);
     if (s->options.mode == MODE_RECORD) {
         g_autoptr(GError) err = NULL;
 
@@ -103,7 +126,12 @@ static void run_ended(Session *s, SimOutcome outcome, int status, const char *te
             status = 2;
         }
     }
-    exit(outcome == SIM_EXIT ? status : 134);
+    if (outcome == SIM_EXIT && !strcmp(text, SIM_MAIN_RETURNED)) {
+        g_free(g_steal_pointer(&said));
+        g_free(g_steal_pointer(&stale));
+        sim_leave(status);      /* everything has been taken down: let the sanitizers look at what is left */
+    }
+    os_exit(outcome == SIM_EXIT ? status : 134);
 }
 
 G_NORETURN static void oracle_ended(void *opaque, SimOutcome outcome, int status, const char *text)
@@ -123,7 +151,8 @@ static void on_crash(int sig)
 static void catch_crashes(void)
 {
     static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
-    stack_t stack = { .ss_sp = g_malloc(1 << 20), .ss_size = 1 << 20 };
+    static char memory[1 << 20];
+    stack_t stack = { .ss_sp = memory, .ss_size = sizeof(memory) };
     struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
 
     sigaltstack(&stack, NULL);
@@ -188,7 +217,7 @@ SimConfig session_config(Session *s, SimOracle oracle)
 
     config.oracle.ended = oracle_ended;
     if (s->options.mode != MODE_LIVE && s->options.mode != MODE_RECORD) {
-        session_limits(&config, 100000);
+        session_limits(&config, s->trace, 100000);
     }
     return config;
 }
@@ -227,6 +256,10 @@ static bool session_prepare(Session *s, GError **errp)
     if (o->mode == MODE_REPLAY || o->mode == MODE_EXPLORE) {
         s->trace = trace_load(o->trace, errp);
         if (!s->trace) {
+            return false;
+        }
+        if (s->trace->unit && !unit_exists(s->trace->unit)) {
+            error_setg(errp, "there is no unit '%s'", s->trace->unit);
             return false;
         }
     } else {
@@ -298,7 +331,8 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
         { "jobs", 0, 0, G_OPTION_ARG_INT, &o->jobs, "Explorers that share the seeds", "N" },
         { "replays", 0, 0, G_OPTION_ARG_INT64, &o->replays_max, "Most replays to minimise one failure", "N" },
         { "out", 0, 0, G_OPTION_ARG_FILENAME, &o->out, "Where failures' traces go (default .)", "DIR" },
-        { "no-record", 0, 0, G_OPTION_ARG_NONE, &o->no_record, "Note no deviations: to measure what noting costs", NULL },
+        { "no-record", 0, 0, G_OPTION_ARG_NONE, &o->no_record,
+          "Note no deviations: to measure what noting costs", NULL },
         { "keep-going", 0, 0, G_OPTION_ARG_NONE, &o->keep_going, "Do not stop at the first failure", NULL },
         { "quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "Print no report", NULL },
         { "no-stacks", 0, 0, G_OPTION_ARG_NONE, &o->no_stacks, "Report without symbolised stacks (faster)", NULL },
@@ -308,22 +342,46 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
     bool ok;
 
     g_option_context_add_main_entries(context, entries, NULL);
-    g_option_context_set_summary(context, "rondo on the simulated engine: one OS thread, every interleaving repeatable.");
+    g_option_context_set_summary(context,
+                                 "rondo on the simulated engine: one OS thread, every interleaving repeatable.");
     ok = g_option_context_parse(context, argc, argv, errp);
     o->mode = explore ? MODE_EXPLORE : replay ? MODE_REPLAY : record ? MODE_RECORD : MODE_LIVE;
     o->trace = explore ? explore : replay ? replay : record;
     if (ok && !!explore + !!replay + !!record > 1) {
+        g_free(explore ? replay : NULL);
+        g_free(record);
         error_setg(errp, "only one of --record, --replay and --explore can be given");
         return false;
     }
+    if (ok && (o->job < 0 || o->jobs < 1 || o->job >= o->jobs || o->depth < 0 || o->seed < 0 || o->runs < 0)) {
+        error_setg(errp, "--job must be below --jobs, and --depth, --seed and --runs not negative");
+        return false;
+    }
     return ok;
+}
+
+static void session_free(Session *s)
+{
+    Options *o = &s->options;
+
+    follower_free(s->follower);
+    script_free(s->script);
+    trace_free(s->trace);
+    g_strfreev(o->machine);
+    g_free(o->trace);
+    g_free(o->scenario);
+    g_free(o->result);
+    g_free(o->log);
+    g_free(o->out);
+    g_free(o->strategy);
 }
 
 int main(int argc, char **argv)
 {
     Options *o = &session.options;
     g_autoptr(GError) err = NULL;
-    int split = 1;
+    bool usage_error = false;
+    int split = 1, status;
 
     /* Options of ours end at "--"; without it, everything is rondo's. */
     while (split < argc && strcmp(argv[split], "--") != 0) {
@@ -336,19 +394,23 @@ int main(int argc, char **argv)
 
         o->machine = g_strdupv(argv + MIN(split + 1, argc));
         if (!parse_options(o, &ours, &words, &err)) {
-            fprintf(stderr, "rondo-sim: %s (see --help)\n", err->message);
-            return 2;
-        }
-        if (ours > 1) {
-            fprintf(stderr, "rondo-sim: unexpected '%s' before '--' (see --help)\n", words[1]);
-            return 2;
+            usage_error = true;
+        } else if (ours > 1) {
+            error_setg(&err, "unexpected '%s' before '--'", words[1]);
+            usage_error = true;
         }
     } else {
         o->machine = g_strdupv(argv + 1);
     }
-    if (!session_prepare(&session, &err)) {
-        fprintf(stderr, "rondo-sim: %s\n", err->message);
+    if (err || !session_prepare(&session, &err)) {
+        fprintf(stderr, "rondo-sim: %s%s\n", err->message, usage_error ? " (see --help)" : "");
+        session_free(&session);
         return 2;
     }
-    return session_run(&session);
+    status = session_run(&session);
+    session_free(&session);
+    if (o->mode == MODE_LIVE || o->mode == MODE_RECORD) {
+        os_exit(status);        /* gives the terminal back */
+    }
+    return status;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Minimising a failing list of deviations: shortest failing prefix, then delta debugging (Zeller & Hildebrandt, TSE 2002).
+ * Minimising a failing list of deviations: shortest failing prefix, then delta debugging (Zeller & Hildebrandt, TSE
+ * 2002).
  *
- * A deviation whose address no longer comes up in a shorter run is simply not followed, so every sub-list is a schedule.
+ * A deviation whose address no longer comes up in a shorter run is simply not followed, so every sub-list is a
+ * schedule.
  * The result is 1-minimal: dropping any single element makes the run pass or fail differently.
  */
 #include "replay/session.h"

@@ -173,7 +173,7 @@ static void add_cycle(json_object *waits)
 typedef struct CoroutineWalk {
     json_object *list, *waits;
     Machine *machine;
-    bool stacks;
+    bool stacks, explain;       /* explain: nobody runs any more, so where a coroutine is scheduled says why */
 } CoroutineWalk;
 
 typedef struct ContextQuestion {
@@ -203,7 +203,7 @@ static void add_coroutine(const CoroutineInfo *info, void *opaque)
     put_string(o, "scheduled", info->scheduled);
     json_object_object_add(o, "running", json_object_new_boolean(info->running));
     aio_inspect_contexts(w->machine, match_context, &q);
-    if (q.found) {
+    if (q.found && w->explain) {
         g_autofree char *text = g_strdup_printf("coroutine %s is scheduled on %s%s", info->name, q.info.name,
                                                 q.info.outer_loop_only ? ", which no running loop polls" : "");
 
@@ -235,6 +235,7 @@ json_object *report_build(SimOutcome outcome, int status, const char *text, bool
     bool failed = outcome != SIM_EXIT;
     CoroutineWalk w = {
         .list = json_object_new_array(), .waits = json_object_new_array(), .machine = any_machine(), .stacks = stacks,
+        .explain = outcome == SIM_DEADLOCK || outcome == SIM_HANG,
     };
     g_autofree char *digest = g_strdup_printf("%016" G_GINT64_MODIFIER "x", sim_digest());
 

@@ -20,7 +20,9 @@ const char *report_outcome_name(SimOutcome outcome);
 json_object *report_build(SimOutcome outcome, int status, const char *text, bool stacks);
 /** report_print: the same for a terminal. */
 void report_print(json_object *report, bool stacks);
-/** report_signature: what makes two failures the same: outcome, text, and who waits in which words. Caller g_free()s. */
+/**
+ * report_signature: what makes two failures the same: outcome, text, and who waits in which words. Caller g_free()s.
+ */
 char *report_signature(json_object *report);
 /** report_has_stack: do the functions of @want (thread first) occur in that thread's stack, outermost first? */
 bool report_has_stack(json_object *report, char **want);

@@ -279,10 +279,16 @@ Script *script_new(Trace *t, bool record)
     s->trace = t;
     s->record = record;
     s->said = g_ptr_array_new_with_free_func(said_free);
-    for (unsigned i = 0; i < t->script->len; i++) {
-        ((ScriptStep *)t->script->pdata[i])->done = false;
-    }
+    script_reset(s);
     return s;
+}
+
+void script_reset(Script *s)
+{
+    g_ptr_array_set_size(s->said, 0);
+    for (unsigned i = 0; i < s->trace->script->len; i++) {
+        ((ScriptStep *)s->trace->script->pdata[i])->done = false;
+    }
 }
 
 void script_free(Script *s)

@@ -14,6 +14,8 @@ typedef struct Script Script;
 
 /** script_new: plays @t->script (borrowed) and resets its progress. @record: instead appends what real peers do. */
 Script *script_new(Trace *t, bool record);
+/** script_reset: nothing has been said yet. For another run in the same process. */
+void script_reset(Script *s);
 void script_free(Script *s);
 /** script_world: the table for sim_configure(). */
 SimWorld script_world(Script *s);

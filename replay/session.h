@@ -38,8 +38,8 @@ typedef struct Session {
 
 /** session_build_id: which compiler made this; digests are compared within one build only. */
 const char *session_build_id(void);
-/** session_limits: how long a run may be before it is made fair, and before it is called a hang. */
-void session_limits(SimConfig *config, uint64_t typical_steps);
+/** session_limits: how long a run may be before it is made fair, and before it is called a hang; a trace may say so. */
+void session_limits(SimConfig *config, const Trace *t, uint64_t typical_steps);
 /** session_config: the configuration that plays the session's script with @oracle's choices. */
 SimConfig session_config(Session *s, SimOracle oracle);
 /** session_judge: the same outcome, said better if the script explains it. Caller g_free()s *@text. */

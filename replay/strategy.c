@@ -3,8 +3,10 @@
  * Search strategies.
  *
  * random  sticky: keep the running thread, with a probability drawn once per run, else uniform among the enabled.
- * pct     as published (Burckhardt et al., ASPLOS 2010, section 3): distinct random priorities above d, d-1 change points
- *         drawn from 1..k; one run finds a bug of depth d with probability at least 1/(n k^(d-1)). Only decisions with two
+ * pct     as published (Burckhardt et al., ASPLOS 2010, section 3): distinct random priorities above d, d-1 change
+ * points
+ *         drawn from 1..k; one run finds a bug of depth d with probability at least 1/(n k^(d-1)). Only decisions with
+ *         two
  *         or more enabled threads count as steps. A thread that would spin is passed over for that decision; that is no
  *         change point. Threads made during the run take a random rank among the unchanged ones.
  * pos     as published (Yuan et al., CAV 2018): every pending operation has a random priority, the highest goes; the
@@ -17,7 +19,6 @@
 
 #include <string.h>
 
-#define THREADS_MAX 128
 #define DEPTH_MAX 16
 
 struct Strategy {
@@ -30,7 +31,7 @@ struct Strategy {
     unsigned slice_odds;                /* cut a vCPU slice short one time in so many */
     unsigned depth;
     uint64_t change[DEPTH_MAX];         /* pct: at which decision */
-    uint64_t priority[THREADS_MAX];     /* by thread id; 0: not drawn yet */
+    GArray *priority;                   /* uint64_t by thread id; 0: not drawn yet */
 };
 
 static uint64_t next_random(uint64_t *state)
@@ -55,31 +56,42 @@ bool strategy_from_name(const char *name, StrategyType *ret)
     return false;
 }
 
-static uint64_t *priority_of(Strategy *s, SchedThread *t)
+static uint64_t *priority_slot(Strategy *s, SchedThread *t)
 {
-    uint64_t *p = &s->priority[MIN(sim_thread_id(t), THREADS_MAX - 1)];
+    unsigned id = sim_thread_id(t);
+
+    if (id >= s->priority->len) {
+        g_array_set_size(s->priority, id + 1);
+    }
+    return &g_array_index(s->priority, uint64_t, id);
+}
+
+static uint64_t priority_of(Strategy *s, SchedThread *t)
+{
+    uint64_t *p = priority_slot(s, t);
 
     if (!*p) {
         /* Above every change point's value; ties are impossible in practice and harmless. */
         *p = (next_random(&s->rng_switch) >> 1) + DEPTH_MAX + 1;
     }
-    return p;
+    return *p;
 }
 
 static SchedThread *pick_random(Strategy *s, SchedThread *self, SchedThread *def)
 {
-    SchedThread *enabled[THREADS_MAX];
+    SchedThread *to = def;
     unsigned n = 0;
 
     if (next_random(&s->rng_switch) % s->stickiness != 0) {
         return def;
     }
-    for (SchedThread *t = sim_thread_next(NULL); t && n < THREADS_MAX; t = sim_thread_next(t)) {
-        if (sim_thread_enabled(t)) {
-            enabled[n++] = t;
+    for (SchedThread *t = sim_thread_next(NULL); t; t = sim_thread_next(t)) {
+        /* The n-th replaces what there was with probability 1/n: all are equally likely in the end. */
+        if (sim_thread_enabled(t) && next_random(&s->rng_switch) % ++n == 0) {
+            to = t;
         }
     }
-    return enabled[next_random(&s->rng_switch) % n];
+    return to;
 }
 
 static SchedThread *highest(Strategy *s, SchedThread *self, SchedThread *def)
@@ -88,7 +100,7 @@ static SchedThread *highest(Strategy *s, SchedThread *self, SchedThread *def)
 
     for (SchedThread *t = sim_thread_next(NULL); t; t = sim_thread_next(t)) {
         if (sim_thread_enabled(t) && !(t == self && sim_thread_yields(t)) &&
-            (!best || *priority_of(s, t) > *priority_of(s, best))) {
+            (!best || priority_of(s, t) > priority_of(s, best))) {
             best = t;
         }
     }
@@ -99,7 +111,7 @@ static SchedThread *pick_pct(Strategy *s, SchedThread *self, SchedThread *def)
 {
     for (unsigned i = 0; i + 1 < s->depth; i++) {
         if (s->change[i] == s->decisions) {
-            *priority_of(s, highest(s, self, def)) = i + 1;
+            *priority_slot(s, highest(s, self, def)) = i + 1;
         }
     }
     return highest(s, self, def);
@@ -112,7 +124,7 @@ static SchedThread *pick_pos(Strategy *s, SchedThread *self, SchedThread *def)
 
     for (SchedThread *t = sim_thread_next(NULL); t; t = sim_thread_next(t)) {
         if (t == best || sim_ops_conflict(op, sim_thread_op(t))) {
-            s->priority[MIN(sim_thread_id(t), THREADS_MAX - 1)] = 0;
+            *priority_slot(s, t) = 0;
         }
     }
     return best;
@@ -181,6 +193,7 @@ Strategy *strategy_new(StrategyType type, uint64_t seed, uint64_t k, unsigned de
     s->depth = CLAMP(depth, 1, DEPTH_MAX);
     s->stickiness = stickiness[next_random(&s->rng_data) % G_N_ELEMENTS(stickiness)];
     s->slice_odds = 64;
+    s->priority = g_array_new(false, true, sizeof(uint64_t));
     for (unsigned i = 0; i + 1 < s->depth; i++) {
         s->change[i] = 1 + next_random(&s->rng_switch) % MAX(k, 1);
     }
@@ -189,7 +202,10 @@ Strategy *strategy_new(StrategyType type, uint64_t seed, uint64_t k, unsigned de
 
 void strategy_free(Strategy *s)
 {
-    g_free(s);
+    if (s) {
+        g_array_unref(s->priority);
+        g_free(s);
+    }
 }
 
 SimOracle strategy_oracle(Strategy *s)

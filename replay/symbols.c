@@ -36,18 +36,33 @@ static const char *die_name(Dwarf_Die *die)
     return name ? name : "?";
 }
 
+/* clang writes no address table by default: then every unit is asked. */
+static Dwarf_Die *unit_at(Dwfl_Module *module, Dwarf_Addr addr, Dwarf_Addr *ret_bias)
+{
+    Dwarf_Die *cu = dwfl_module_addrdie(module, addr, ret_bias);
+
+    if (!cu) {
+        do {
+            cu = dwfl_module_nextcu(module, cu, ret_bias);
+        } while (cu && dwarf_haspc(cu, addr - *ret_bias) != 1);
+    }
+    return cu;
+}
+
 void symbols_at(uintptr_t pc, bool is_return, SymbolFunc *fn, void *opaque)
 {
     Dwfl *dwfl = dwfl_of_process();
-    Dwarf_Addr addr = pc - is_return, bias;
+    Dwarf_Addr addr = pc - is_return, bias = 0;
     Dwfl_Module *module = dwfl ? dwfl_addrmodule(dwfl, addr) : NULL;
-    Dwfl_Line *line = module ? dwfl_module_getsrc(module, addr) : NULL;
-    Dwarf_Die *cu = module ? dwfl_module_addrdie(module, addr, &bias) : NULL, *lexical = NULL, *scopes = NULL;
+    Dwarf_Die *cu = module ? unit_at(module, addr, &bias) : NULL, *lexical = NULL, *scopes = NULL;
+    Dwarf_Line *line = cu ? dwarf_getsrc_die(cu, addr - bias) : NULL;
     int number = 0, n = cu ? dwarf_getscopes(cu, addr - bias, &lexical) : 0;
-    const char *file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+    const char *file = line && dwarf_lineno(line, &number) == 0 ? dwarf_linesrc(line, NULL, NULL) : NULL;
     bool any = false;
 
-    /* The lexical scopes of an inlined function are those of its definition; its parents in the tree are the callers. */
+    /*
+     * The lexical scopes of an inlined function are those of its definition; its parents in the tree are the callers.
+     */
     n = n > 0 ? dwarf_getscopes_die(&lexical[0], &scopes) : 0;
     for (int i = 0; i < n; i++) {
         int tag = dwarf_tag(&scopes[i]);

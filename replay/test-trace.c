@@ -13,15 +13,16 @@ static void test_round_trip(void)
 {
     static const char text[] =
         "rondo-trace 1\n"
-        "scenario s\n"
+        "scenario 'it'\\''s \"one\"'\n"
         "machine -m 2 -name 'two words' -S\n"
         "connect qmp0\n"
         "send 'qmp0#1' after=greeting data='{\"execute\": \"qmp_capabilities\"}'\n"
         "send 'qmp0#1' after=reply:1,event:STOP:2 data64=AAEC/w==\n"
-        "close 'qmp0#1' after=line:serial0:3\n"
+        "close 'qmp0#1' after='line:a b:c:3'\n"
         "switch thread='CPU 0/TCG' at=unlock object=bql n=4 to=main\n"
         "choose thread=main at=fault object=disk n=1 value=2\n"
         "slice thread='CPU 0/TCG' at=vcpu.slice object=cpu0 n=9 value=357\n"
+        "fair 1000 20000\n"
         "expect assert\n"
         "signature 'Assertion `x == y'\\'' failed'\n"
         "stack main aio_poll bdrv_drain_all_begin\n"
@@ -61,11 +62,14 @@ static void test_errors(void)
     check_error("rondo-trace 1\nunit x\nunit y\n", "t:3: 'unit' is given twice");
     check_error("rondo-trace 1\nunit x\nfly away\n", "t:3: cannot use the line 'fly");
     check_error("rondo-trace 1\nunit x\nswitch thread=a at=lock object=o n=1\n", "t:3: 'switch' needs");
-    check_error("rondo-trace 1\nunit x\nswitch thread=a at=dance object=o n=1 to=b\n", "unknown kind of operation 'dance'");
+    check_error("rondo-trace 1\nunit x\nswitch thread=a at=dance object=o n=1 to=b\n",
+                "unknown kind of operation 'dance'");
     check_error("rondo-trace 1\nunit x\nswitch thread=a at=lock object=o n=0 to=b\n", "t:3: n=0 is not a number");
     check_error("rondo-trace 1\nunit x\nsend c after=reply:0 data=x\n", "must end in a count");
     check_error("rondo-trace 1\nunit x\nsend c after=never data=x\n", "unknown condition 'never'");
     check_error("rondo-trace 1\nunit x\nsend c\n", "needs either data=");
+    check_error("rondo-trace 1\nunit x\nfair 5 5\n", "t:3: 'fair' needs two numbers");
+    check_error("rondo-trace 1\nunit x\nsend c after=reply data=x\n", "unknown condition 'reply'");
     check_error("rondo-trace 1\nunit 'x\n", "t:2:");
 }
 

@@ -143,27 +143,28 @@ static bool parse_deviation(Trace *t, char **words, GError **errp)
 /* greeting | reply:K | event:NAME:K | line:CHANNEL:K */
 static bool parse_condition(ScriptStep *s, const char *text, GError **errp)
 {
-    g_auto(GStrv) p = g_strsplit(text, ":", 0);
-    unsigned n = g_strv_length(p);
+    const char *first = strchr(text, ':'), *last = strrchr(text, ':');      /* a channel's name may have its own */
+    g_autofree char *type = first ? g_strndup(text, first - text) : g_strdup(text);
+    bool named = last > first;
     Condition c = { .type = CONDITION_GREETING, .count = 1 };
     guint64 count = 1;
 
-    if (n == 2 && !strcmp(p[0], "reply")) {
+    if (first && !named && !strcmp(type, "reply")) {
         c.type = CONDITION_REPLY;
-    } else if (n == 3 && !strcmp(p[0], "event")) {
+    } else if (named && !strcmp(type, "event")) {
         c.type = CONDITION_EVENT;
-    } else if (n == 3 && !strcmp(p[0], "line")) {
+    } else if (named && !strcmp(type, "line")) {
         c.type = CONDITION_LINE;
-    } else if (n != 1 || strcmp(p[0], "greeting") != 0) {
+    } else if (strcmp(text, "greeting") != 0) {
         error_setg(errp, "unknown condition '%s' (use greeting, reply:K, event:NAME:K or line:CHANNEL:K)", text);
         return false;
     }
-    if (n > 1 && !g_ascii_string_to_unsigned(p[n - 1], 10, 1, UINT32_MAX, &count, NULL)) {
+    if (last && !g_ascii_string_to_unsigned(last + 1, 10, 1, UINT32_MAX, &count, NULL)) {
         error_setg(errp, "condition '%s' must end in a count of at least 1", text);
         return false;
     }
     c.count = count;
-    c.name = n == 3 ? g_strdup(p[1]) : NULL;
+    c.name = named ? g_strndup(first + 1, last - first - 1) : NULL;
     g_array_append_val(s->conditions, c);
     return true;
 }
@@ -221,6 +222,20 @@ static bool set_once(char **where, char **words, GError **errp)
     return true;
 }
 
+static bool parse_fair(Trace *t, char **words, GError **errp)
+{
+    guint64 from, end;
+
+    if (!words[1] || !words[2] || !g_ascii_string_to_unsigned(words[1], 10, 1, UINT64_MAX / 2, &from, NULL) ||
+        !g_ascii_string_to_unsigned(words[2], 10, from + 1, UINT64_MAX, &end, NULL)) {
+        error_setg(errp, "'fair' needs two numbers of steps, the second larger");
+        return false;
+    }
+    t->fair_from = from;
+    t->fair_end = end;
+    return true;
+}
+
 static bool parse_line(Trace *t, char **words, GError **errp)
 {
     const char *key = words[0];
@@ -246,6 +261,9 @@ static bool parse_line(Trace *t, char **words, GError **errp)
     }
     if (!strcmp(key, "signature")) {
         return set_once(&t->signature, words, errp);
+    }
+    if (!strcmp(key, "fair")) {
+        return parse_fair(t, words, errp);
     }
     if (!strcmp(key, "machine") && !t->machine) {
         t->machine = g_strdupv(words + 1);
@@ -357,6 +375,15 @@ static void append_words(GString *out, const char *key, char **words)
     g_string_append_c(out, '\n');
 }
 
+static void append_line(GString *out, const char *key, char *value)
+{
+    char *words[] = { value, NULL };
+
+    if (value) {
+        append_words(out, key, words);
+    }
+}
+
 char *deviation_format(const Deviation *d)
 {
     static const char *const types[] = { "switch", "choose", "slice" };
@@ -377,18 +404,21 @@ char *deviation_format(const Deviation *d)
 static void append_conditions(GString *out, const ScriptStep *s)
 {
     static const char *const types[] = { "greeting", "reply", "event", "line" };
+    g_autoptr(GString) list = g_string_new(NULL);
 
     for (unsigned i = 0; i < s->conditions->len; i++) {
         const Condition *c = &g_array_index(s->conditions, Condition, i);
 
-        g_string_append(out, i ? "," : " after=");
-        g_string_append(out, types[c->type]);
+        g_string_append_printf(list, "%s%s", i ? "," : "", types[c->type]);
         if (c->name) {
-            g_string_append_printf(out, ":%s", c->name);
+            g_string_append_printf(list, ":%s", c->name);
         }
         if (c->type != CONDITION_GREETING) {
-            g_string_append_printf(out, ":%u", c->count);
+            g_string_append_printf(list, ":%u", c->count);
         }
+    }
+    if (list->len) {
+        append_field(out, "after", list->str);
     }
 }
 
@@ -421,12 +451,8 @@ char *trace_format(const Trace *t)
     GString *out = g_string_new(NULL);
 
     g_string_append_printf(out, "rondo-trace %d\n", TRACE_VERSION);
-    if (t->scenario) {
-        g_string_append_printf(out, "scenario %s\n", t->scenario);
-    }
-    if (t->unit) {
-        g_string_append_printf(out, "unit %s\n", t->unit);
-    }
+    append_line(out, "scenario", t->scenario);
+    append_line(out, "unit", t->unit);
     if (t->machine) {
         append_words(out, "machine", t->machine);
     }
@@ -438,14 +464,11 @@ char *trace_format(const Trace *t)
 
         g_string_append_printf(out, "%s\n", line);
     }
-    if (t->expect) {
-        g_string_append_printf(out, "expect %s\n", t->expect);
+    if (t->fair_end) {
+        g_string_append_printf(out, "fair %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n", t->fair_from, t->fair_end);
     }
-    if (t->signature) {
-        char *words[] = { t->signature, NULL };
-
-        append_words(out, "signature", words);
-    }
+    append_line(out, "expect", t->expect);
+    append_line(out, "signature", t->signature);
     for (unsigned i = 0; i < t->stacks->len; i++) {
         append_words(out, "stack", t->stacks->pdata[i]);
     }

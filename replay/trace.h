@@ -12,13 +12,15 @@
  *   switch    thread=T at=KIND object=O n=K to=T2
  *   choose    thread=T at=KIND object=O n=K value=V
  *   slice     thread=T at=vcpu.slice object=O n=K value=INSTRUCTIONS
+ *   fair      FROM END
  *   expect    OUTCOME
  *   signature TEXT that the failure's first line contains
  *   stack     THREAD FUNCTION FUNCTION ...   outermost first, others may lie between
  *   digest    BUILD VALUE
  *
  * "switch" reads: when T is about to do KIND to O for the K-th time, T2 goes first. Everything not listed follows the
- * default schedule (keep running the current thread until it blocks, then longest waiting first). Conditions:
+ * default schedule (keep running the current thread until it blocks, then longest waiting first). "fair" says at which
+ * step the schedule becomes round robin and at which a run that has not ended is a hang. Conditions:
  * greeting, reply:K, event:NAME:K (of the same channel), line:CHANNEL:K. Lines starting with # are comments.
  */
 #ifndef REPLAY_TRACE_H
@@ -30,7 +32,7 @@
 
 #define TRACE_VERSION 1
 #define TRACE_LINE_MAX (16 * 1024 * 1024)
-#define TRACE_ITEMS_MAX 100000
+#define TRACE_ITEMS_MAX 1000000
 
 typedef enum DeviationType { DEVIATION_SWITCH, DEVIATION_CHOOSE, DEVIATION_SLICE } DeviationType;
 
@@ -70,6 +72,7 @@ typedef struct Trace {
     char *unit;
     GPtrArray *script;          /* ScriptStep */
     GPtrArray *deviations;      /* Deviation */
+    uint64_t fair_from, fair_end;   /* steps; 0: the usual */
     char *expect;
     char *signature;
     GPtrArray *stacks;          /* char **: thread, then functions */

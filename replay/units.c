@@ -11,7 +11,10 @@
     X("canary-order", canary_order)         \
     X("canary-atomicity", canary_atomicity) \
     X("canary-lost-wake", canary_lost_wake) \
-    X("canary-spin", canary_spin)
+    X("canary-spin", canary_spin)           \
+    X("canary-alone", canary_alone)         \
+    X("canary-names", canary_names)         \
+    X("canary-churn", canary_churn)
 
 #define X(name, fn) int fn(void *opaque);
 UNITS(X)

@@ -12,6 +12,9 @@ int canary_order(void *opaque);
 int canary_atomicity(void *opaque);
 int canary_lost_wake(void *opaque);
 int canary_spin(void *opaque);
+int canary_alone(void *opaque);
+int canary_names(void *opaque);
+int canary_churn(void *opaque);
 
 typedef struct Canary {
     SchedMutex a, b;
@@ -167,5 +170,72 @@ int canary_spin(void *opaque)
 
     canary_init(&c);
     canary_run(&c, polite, polite);
+    return 0;
+}
+
+/* The same by one thread alone: there is nobody to be fair to. */
+static void wait_for_nobody(void *opaque)
+{
+    Canary *c = opaque;
+
+    while (!c->ready) {
+        sched_point(SCHED_K_ATOMIC_READ, &c->shared);
+    }
+}
+
+int canary_alone(void *opaque)
+{
+    Canary c;
+    SchedThread *t;
+
+    canary_init(&c);
+    t = sched_thread_create("one", wait_for_nobody, &c);
+    sched_thread_join(t);
+    return 0;
+}
+
+/* canary_order with names that a trace must quote, and longer than any buffer. */
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123456789"
+
+int canary_names(void *opaque)
+{
+    SchedThread *t1, *t2;
+    Canary c;
+
+    canary_init(&c);
+    sched_object_init(&c.shared, "counter", "it's a \"node\"\t# of two\nlines " LONG LONG LONG);
+    t1 = sched_thread_create("a writer's thread " LONG, write_late, &c);
+    t2 = sched_thread_create("a reader's thread <b>" LONG, read_early, &c);
+    sched_thread_join(t1);
+    sched_thread_join(t2);
+    return 0;
+}
+
+/* canary_atomicity, each increment by a thread of its own, all of one name. */
+#define CHURN 150
+
+static void increment_once(void *opaque)
+{
+    Canary *c = opaque;
+    unsigned seen;
+
+    sched_point(SCHED_K_ATOMIC_READ, &c->shared);
+    seen = c->value;
+    sched_point(SCHED_K_ATOMIC, &c->shared);
+    c->value = seen + 1;
+}
+
+int canary_churn(void *opaque)
+{
+    Canary c;
+
+    canary_init(&c);
+    for (unsigned i = 0; i < CHURN; i++) {
+        SchedThread *t = sched_thread_create("worker", increment_once, &c);
+
+        increment_once(&c);
+        sched_thread_join(t);
+    }
+    assert(c.value == 2 * CHURN);
     return 0;
 }

@@ -69,7 +69,8 @@ def load_bug(slug):
             d = tomllib.load(f)
         expect, search = d["expect"], d.get("search", {})
         return Bug(slug=slug, folder=folder, id=d["id"], title=d["title"], cls=d["class"], outcome=expect["outcome"],
-                   signature=expect["signature"], stacks=expect.get("stacks", []), strategy=search.get("strategy", "pct"),
+                   signature=expect["signature"], stacks=expect.get("stacks", []),
+                   strategy=search.get("strategy", "pct"),
                    depth=search.get("depth", 0), budget_seconds=search.get("budget_seconds", 60),
                    peer=d.get("peer", {}), sources=d.get("sources", {}))
     except FileNotFoundError:

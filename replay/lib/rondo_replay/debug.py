@@ -43,6 +43,7 @@ def rr(bug, fixed):
                       "(goes backwards too)")
     with sim.scratch(bug.scenario) as folder:
         recording = Path(folder) / "rr"
-        subprocess.run(["rr", "record", "-o", str(recording), *_command(bug, fixed), "--stop-at", "1", "--"], cwd=folder)
+        subprocess.run(["rr", "record", "-o", str(recording), *_command(bug, fixed), "--stop-at", "1", "--"],
+                       cwd=folder)
         script = SOURCE / "replay/lib/gdb_rondo.py"
         return subprocess.run(["rr", "replay", "-x", str(script), str(recording)], cwd=folder).returncode

@@ -16,7 +16,8 @@ WORDS = {
     "co.sched-bh.clear-mark": "clears the scheduled mark of %o", "co.enter": "enters coroutine %o",
     "co.yield": "coroutine %o yields", "pool.take": "takes work of %o", "pool.complete": "completes work of %o",
     "graph.wr.begin": "asks for the graph writer lock", "graph.wr.got": "has the graph writer lock",
-    "graph.wr.unlock": "drops the graph writer lock", "graph.rd": "graph reader %o", "graph.rd.unlock": "reader done %o",
+    "graph.wr.unlock": "drops the graph writer lock", "graph.rd": "graph reader %o",
+    "graph.rd.unlock": "reader done %o",
     "drain.begin": "begins drain of %o", "drain.poll": "polls for drain of %o", "drain.end": "ends drain of %o",
     "job.sleep": "job %o sleeps", "job.pause": "job %o pauses", "job.resume": "job %o resumes",
     "vcpu.slice": "guest runs", "vcpu.exit": "guest exits: %o", "file.read": "reads %o", "file.write": "writes %o",
@@ -143,12 +144,15 @@ td, th { border-color: #3a4046 } td.on { background: #1d3550 } tr.deviation td {
 tr.deviation td.on { background: #7a5d10 } }
 </style></head><body>
 <h1>{{ title }}</h1>
-<p>{{ report.outcome }} after {{ report.steps }} steps on thread {{ report.thread }}. Highlighted rows are the deviations
-from the default schedule; everything else follows from them.{% if left_out %} {{ left_out }} rows in between are left out
+<p>{{ report.outcome }} after {{ report.steps }} steps on thread {{ report.thread }}. Highlighted rows are the
+deviations from the default schedule; everything else follows from them.
+{% if left_out %} {{ left_out }} rows in between are left out
 (--all shows them).{% endif %}</p>
 <table><tr><th>step</th>{% for t in threads %}<th>{{ t }}</th>{% endfor %}</tr>
-{% for e, count in rows %}<tr{% if e.deviation %} class="deviation"{% endif %}><td class="n" title="{{ e.time_ns }} ns">{{ e.step }}</td>
-{%- for t in threads %}<td{% if t == e.thread %} class="on" title="{{ e.kind }} {{ e.type }} {{ e.object }} #{{ e.occurrence }}">{{ e.words() }}
+{% for e, count in rows %}<tr{% if e.deviation %} class="deviation"{% endif %}>
+<td class="n" title="{{ e.time_ns }} ns">{{ e.step }}</td>
+{%- for t in threads %}<td{% if t == e.thread %} class="on"
+title="{{ e.kind }} {{ e.type }} {{ e.object }} #{{ e.occurrence }}">{{ e.words() }}
 {%- if count > 1 %} <span class="count">x{{ count }}</span>{% endif %}{% else %}>{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</table>
 <h2>How it ended</h2><pre>{{ ending }}</pre>

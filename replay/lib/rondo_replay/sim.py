@@ -139,7 +139,8 @@ def machine(prefix, args, folder, timeout=30):
                 break
             except (FileNotFoundError, ConnectionRefusedError):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise Problem(f"the machine did not open its monitor:\n{stderr.read_text(errors='replace')}") from None
+                    raise Problem("the machine did not open its monitor:\n"
+                                  f"{stderr.read_text(errors='replace')}") from None
                 time.sleep(0.01)        # nothing announces the socket
             finally:
                 os.chdir(here)
@@ -230,12 +231,14 @@ def explore(binary, trace, folder, out, *, strategy="pct", seed=1, runs=0, secon
     """Search on `jobs` cores. Calls progress(totals) now and then. Returns (totals, [failure, ...])."""
     procs = []
     for job in range(jobs):
-        cmd = [str(program(binary)), "--explore", str(trace), "--strategy", strategy, "--seed", str(seed), "--out", str(out),
+        cmd = [str(program(binary)), "--explore", str(trace), "--strategy", strategy, "--seed", str(seed),
+               "--out", str(out),
                "--job", str(job), "--jobs", str(jobs), "--depth", str(depth)]
         cmd += ["--runs", str(-(-runs // jobs))] if runs else []
         cmd += ["--seconds", str(seconds)] if seconds else []
         cmd += ["--keep-going"] if keep_going else []
-        procs.append(subprocess.Popen([*cmd, "--"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        procs.append(subprocess.Popen([*cmd, "--"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True,
                                       stdin=subprocess.DEVNULL))
     return _collect(procs, progress, keep_going)
 
