@@ -238,7 +238,7 @@ void cpu_x86_set_tsc(X86CPU *cpu, uint64_t (*read_tsc)(void *opaque), void *opaq
 /**
  * cpu_x86_exec: run guest code.
  * @budget: instructions, >= 1.  @executed: how many were run, at most @budget. An instruction that ends in an
- * exception counts as one, a repeated string instruction as one per part of at most 4 KiB.
+ * exception counts as one, a repeated string instruction as one per part of at most 4096 elements.
  * Yields and blocks only in device accesses. The caller holds no lock.
  */
 CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed);

@@ -14,7 +14,7 @@
 
 #include "mem/memory.h"
 
-enum { STRING_PART = 512 };
+enum { STRING_PART = 4096 };
 
 typedef struct Str {
     uint64_t amask;      /* address size */
@@ -159,8 +159,10 @@ int op_movs(X86CPU *cpu, const Insn *in)
 
 static void fill(uint8_t *dst, uint64_t v, uint64_t n, unsigned size)
 {
-    if (size == 1) {
-        memset(dst, (int)(v & 0xff), n);
+    uint64_t byte = v & 0xff;
+
+    if (v == (byte * UINT64_C(0x0101010101010101) & size_bits_mask(size))) {
+        memset(dst, (int)byte, n * size);   /* zeroes, nearly always */
         return;
     }
     for (uint64_t i = 0; i < n; i++) {

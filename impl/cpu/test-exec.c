@@ -15,7 +15,8 @@ enum {
     BUF = 0x10000000,        /* guest-physical and host address of the memory operand's page */
     BUF_SIZE = 0x4000,
     CODE = 0x1000,
-    ROUNDS = 400,            /* per template */
+    ROUNDS = 200,            /* per template */
+    FRESH_BUF = 16,          /* rounds that work on the same buffer, one after the other */
 };
 
 /* All general registers but rsp, and rflags, in the order of encoding; used by the assembly below. */
@@ -347,7 +348,6 @@ static void make_try(Try *t, const Template *m)
 
 static uint8_t *buf_native;
 static uint8_t *code_native;
-static uint8_t buf_before[BUF_SIZE];
 
 /* False: it raises on our side, and would natively. */
 static bool run_ours(const Try *t)
@@ -422,6 +422,13 @@ static bool is_wide_double_shift(const Template *m, const Try *t)
     return m->op[0] == 0x0f && (m->kind & T_CL) && t->code[0] == 0x66 && (count & 31) > 16;
 }
 
+static void fill_buffers(const Template *m)
+{
+    for (unsigned b = 0; b < BUF_SIZE; b += 8) {
+        st64_le(tc.mem + BUF + b, m->kind & (T_REP | T_SMALL) ? (rnd(4) ? 0 : rnd(64)) : interesting());
+    }
+}
+
 static void test_template(gconstpointer data)
 {
     const Template *m = data;
@@ -433,11 +440,10 @@ static void test_template(gconstpointer data)
         if (is_wide_double_shift(m, &t)) {
             continue;   /* undefined result */
         }
-        for (unsigned b = 0; b < BUF_SIZE; b += 8) {
-            st64_le(buf_before + b, m->kind & (T_REP | T_SMALL) ? (rnd(4) ? 0 : rnd(64)) : interesting());
+        if (i % FRESH_BUF == 0) {
+            fill_buffers(m);
         }
-        memcpy(buf_native, buf_before, BUF_SIZE);
-        memcpy(tc.mem + BUF, buf_before, BUF_SIZE);
+        memcpy(buf_native, tc.mem + BUF, BUF_SIZE);
         if (run_ours(&t)) {
             run_native(&t);
             compare(m, &t);

@@ -18,13 +18,6 @@
     .globl guest_main
 guest_main:
     PUTS "counter: start\n"
-    mov $LOW, %edi
-    mov $LOW_PAGES * 512, %ecx
-    xor %eax, %eax
-    rep stosq
-    mov $HIGH, %edi
-    mov $HIGH_PAGES * 512, %ecx
-    rep stosq
     xor %r12d, %r12d                /* passes done */
 pass:
     mov $LOW, %edi

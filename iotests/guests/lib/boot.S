@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the reset vector to 64-bit code with the first 4 GiB mapped one to one, then `call guest_main`.
+ * From the reset vector to 64-bit code, then `call guest_main`. Mapped one to one are the first 64 MiB and all from
+ * 0xe0000000 to 4 GiB: few entries, since explorers boot a guest many thousand times.
  *
- * Memory: 0x20000 variables (cleared), 0x70000..0x75fff page tables, stack below 0x80000.
+ * Memory: 0x20000 variables (cleared), 0x70000..0x73fff page tables, stack below 0x80000.
  * guest_main returns the value for the debug exit device (QEMU's exit status is value * 2 + 1).
  */
     .section .reset, "ax"
@@ -32,22 +33,21 @@ start32:
     movw %ax, %gs
     movl $0x80000, %esp
 
-    movl $0x70000, %edi             /* page tables: PML4, PDPT, four page directories */
+    movl $0x70000, %edi             /* page tables: PML4, PDPT, the first and the last page directory */
     xorl %eax, %eax
-    movl $(6 * 4096 / 4), %ecx
+    movl $(4 * 4096 / 4), %ecx
     rep stosl
     movl $0x71007, 0x70000
     movl $0x72007, 0x71000
-    movl $0x73007, 0x71008
-    movl $0x74007, 0x71010
-    movl $0x75007, 0x71018
+    movl $0x73007, 0x71018
     movl $0x72000, %edi
     movl $0x87, %eax                /* present, writable, user, 2 MiB */
-1:
-    movl %eax, (%edi)
-    addl $8, %edi
-    addl $0x200000, %eax
-    jnc 1b
+    movl $32, %ecx
+    call map
+    movl $0x73800, %edi
+    movl $0xe0000087, %eax
+    movl $256, %ecx
+    call map
 
     movl %cr4, %eax
     orl $0x20, %eax                 /* PAE */
@@ -63,6 +63,13 @@ start32:
     andl $0x9fffffff, %eax          /* caches on */
     movl %eax, %cr0
     ljmpl $0x18, $start64
+
+map:                                /* %ecx entries at %edi, the first is %eax */
+    movl %eax, (%edi)
+    addl $8, %edi
+    addl $0x200000, %eax
+    loop map
+    ret
 
     .code64
 start64:
