@@ -10,12 +10,11 @@
  */
 #include "block/snapshot.h"
 
-#include "block/snapshot.h"
-
 #include "aio/main_loop.h"
 #include "base/assert.h"
 #include "block/block.h"
 #include "block/block_int.h"
+#include "block/state.h"
 
 /*
  * The child that keeps the snapshots of a node whose driver has none of its own: the only one with data. Snapshots of
@@ -129,6 +128,12 @@ int bdrv_snapshot_goto(BlockDriverState *bs, const char *snapshot_id, GError **e
         ret = bs->drv->bdrv_snapshot_goto(bs, snapshot_id);
         if (ret < 0) {
             error_setg_errno(errp, ret, "Failed to load snapshot");
+            return ret;
+        }
+        /* The snapshot may be of a disk of another size. */
+        ret = bdrv_refresh_total_sectors(bs, bs->total_bytes);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Could not refresh total sector count");
         }
         return ret;
     }
@@ -167,6 +172,8 @@ int bdrv_snapshot_delete(BlockDriverState *bs, const char *snapshot_id, const ch
 
 int bdrv_snapshot_load_tmp(BlockDriverState *bs, const char *snapshot_id, const char *name, GError **errp)
 {
+    int ret;
+
     GLOBAL_STATE_CODE();
     if (!bs->drv) {
         error_setg(errp, "Device '%s' has no medium", bdrv_get_device_name(bs));
@@ -181,7 +188,8 @@ int bdrv_snapshot_load_tmp(BlockDriverState *bs, const char *snapshot_id, const 
                    bs->drv->format_name);
         return -ENOTSUP;
     }
-    return bs->drv->bdrv_snapshot_load_tmp(bs, snapshot_id, name, errp);
+    ret = bs->drv->bdrv_snapshot_load_tmp(bs, snapshot_id, name, errp);
+    return ret < 0 ? ret : bdrv_refresh_total_sectors(bs, bs->total_bytes);
 }
 
 /* ---- All disks ---- */
