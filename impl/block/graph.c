@@ -268,6 +268,16 @@ bool bdrv_is_root_node(BlockDriverState *bs)
 
 /* ---- Every root once: first those of backends, then nodes that the monitor owns and no backend uses ---- */
 
+/* The iterator's reference; only if it is the last one, closing waits for a better moment. */
+static void put_iterated(BlockDriverState *bs)
+{
+    if (bs && bs->refcnt > 1) {
+        bs->refcnt--;
+    } else {
+        bdrv_schedule_unref(bs);
+    }
+}
+
 BlockDriverState *bdrv_next(BdrvNextIterator *it)
 {
     BlockDriverState *old = it->bs;
@@ -297,7 +307,7 @@ BlockDriverState *bdrv_next(BdrvNextIterator *it)
     if (bs) {
         bdrv_ref(bs);
     }
-    bdrv_schedule_unref(old);
+    put_iterated(old);
     return bs;
 }
 
@@ -309,7 +319,7 @@ BlockDriverState *bdrv_first(BdrvNextIterator *it)
 
 void bdrv_next_cleanup(BdrvNextIterator *it)
 {
-    bdrv_schedule_unref(it->bs);
+    put_iterated(it->bs);
     *it = (BdrvNextIterator){ 0 };
 }
 
