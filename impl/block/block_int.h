@@ -64,7 +64,6 @@ struct BdrvChildClass {
 
     void (*inherit_options)(BdrvChildRole role, bool parent_is_format, int *child_flags, QDict *child_options,
                             int parent_flags, QDict *parent_options);
-    void (*change_media)(BdrvChild *child, bool load);
     void (*resize)(BdrvChild *child);
     /** Name of the parent that owns the child as users know it, or NULL. Borrowed. */
     const char *(*get_name)(BdrvChild *child);
@@ -81,8 +80,6 @@ struct BdrvChildClass {
     bool (*activate)(BdrvChild *child, GError **errp);
     int (*inactivate)(BdrvChild *child);
     bool (*change_aio_ctx)(BdrvChild *child, AioContext *ctx, GHashTable *visited, Transaction *tran, GError **errp);
-    int (*update_filename)(BdrvChild *child, BlockDriverState *new_base, const char *filename,
-                           bool backing_mask_protocol, GError **errp);
 };
 
 extern const BdrvChildClass child_of_bds;
@@ -151,9 +148,7 @@ struct BlockDriver {
     /** Set limits in bs->bl (request_alignment is preset from the children). No polling, no wrapper calls. */
     void GRAPH_RDLOCK_PTR (*bdrv_refresh_limits)(BlockDriverState *bs, GError **errp);
     void GRAPH_RDLOCK_PTR (*bdrv_refresh_filename)(BlockDriverState *bs);
-    char *GRAPH_RDLOCK_PTR (*bdrv_dirname)(BlockDriverState *bs, GError **errp);
     int GRAPH_RDLOCK_PTR (*bdrv_probe_blocksizes)(BlockDriverState *bs, BlockSizes *bsz);
-    int (*bdrv_amend_options)(BlockDriverState *bs, QDict *opts, bool force, GError **errp);
     BlockMeasureInfo *(*bdrv_measure)(QDict *opts, BlockDriverState *in_bs, GError **errp);
     /* Called with the node drained from the outside; must not poll. */
     void (*bdrv_drain_begin)(BlockDriverState *bs);
@@ -202,8 +197,7 @@ struct BlockDriver {
     int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_block_status)(BlockDriverState *bs, bool want_zero, int64_t offset,
                                                               int64_t bytes, int64_t *pnum, int64_t *map,
                                                               BlockDriverState **file);
-    /* Flush: everything to the OS / from the OS to the disk. One of flush_to_disk or bdrv_co_flush. */
-    int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_flush)(BlockDriverState *bs);
+    /* Flush: everything to the OS; from the OS to the disk. */
     int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_flush_to_os)(BlockDriverState *bs);
     int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_flush_to_disk)(BlockDriverState *bs);
     int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_truncate)(BlockDriverState *bs, int64_t offset, bool exact,
@@ -220,7 +214,6 @@ struct BlockDriver {
     int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_save_vmstate)(BlockDriverState *bs, QEMUIOVector *qiov, int64_t pos);
     int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_load_vmstate)(BlockDriverState *bs, QEMUIOVector *qiov, int64_t pos);
     void coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_debug_event)(BlockDriverState *bs, const char *event);
-    void coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_eject)(BlockDriverState *bs, bool eject_flag);
     bool coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_is_inserted)(BlockDriverState *bs);
     int coroutine_fn GRAPH_RDLOCK_PTR (*bdrv_co_delete_file)(BlockDriverState *bs, GError **errp);
     /** Does a new image read as zeroes before anything was written? */
@@ -275,7 +268,6 @@ struct BlockDriverState {
     QTAILQ_ENTRY(BlockDriverState) node_list;   /* nodes with a name */
     QTAILQ_ENTRY(BlockDriverState) monitor_list;
     QLIST_HEAD(, BdrvOpBlocker) op_blockers[BLOCK_OP_TYPE_MAX];
-    QLIST_HEAD(, BdrvDirtyBitmap) dirty_bitmaps;
 
     /* ---- atomics: any thread; a choice point before each access ---- */
     unsigned in_flight;             /* requests and background work */
@@ -292,8 +284,6 @@ struct BlockDriverState {
     CoQueue flush_queue;
     bool active_flush_req;
     unsigned flushed_gen;           /* write_gen that is known to be on disk */
-
-    bool walking_aio_notifiers;
 };
 
 /* ---- The core for drivers ---- */
