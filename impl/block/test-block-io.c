@@ -152,6 +152,44 @@ static void test_block_status(void)
     test_remove_file(path);
 }
 
+/* What is read through from the backing file is in the overlay afterwards, with what surrounds it. */
+static void test_copy_on_read(void)
+{
+    g_autofree char *base = test_new_file(SIZE);
+    g_autofree char *path = test_new_file(0);
+    g_autofree char *pattern = g_strnfill(SIZE, 'b');
+    g_autofree char *drive = g_strdup_printf("if=none,id=d0,copy-on-read=on,format=qcow2,file=%s", path);
+    QDict *opts = qdict_new();
+    GError *err = NULL;
+    BlockBackend *blk;
+    int64_t pnum;
+    char buf[1000];
+
+    g_assert_true(g_file_set_contents(base, pattern, SIZE, NULL));
+    qdict_put_int(opts, "size", SIZE);
+    qdict_put_str(opts, "backing_file", base);
+    qdict_put_str(opts, "backing_fmt", "raw");
+    qdict_put_str(opts, "cluster_size", "4k");
+    g_assert_cmpint(bdrv_create(bdrv_find_format("qcow2"), path, opts, &err), ==, 0);
+    g_assert_no_error(err);
+    qdict_unref(opts);
+    g_assert_nonnull(drive_new(drive, IF_NONE, &err));
+    g_assert_no_error(err);
+    blk = blk_by_name("d0");
+    g_assert_cmpint(blk_set_perm(blk, BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE, BLK_PERM_ALL, &err), ==, 0);
+    g_assert_cmpint(bdrv_is_allocated(blk_bs(blk), 0, SIZE, &pnum), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 5000, sizeof(buf), buf, 0), ==, 0);
+    g_assert_cmpmem(buf, sizeof(buf), pattern, sizeof(buf));
+    g_assert_cmpint(bdrv_is_allocated(blk_bs(blk), 0, SIZE, &pnum), ==, 0);
+    g_assert_cmpint(pnum, ==, 4096);
+    g_assert_cmpint(bdrv_is_allocated(blk_bs(blk), 4096, SIZE, &pnum), ==, 1);
+    g_assert_cmpint(blk_pread(blk, 4096, sizeof(buf), buf, 0), ==, 0);
+    g_assert_cmpmem(buf, sizeof(buf), pattern, sizeof(buf));
+    bdrv_close_all();
+    test_remove_file(path);
+    test_remove_file(base);
+}
+
 static void add_tests(void)
 {
     test_add("/io/model/unaligned", test_model_unaligned);
@@ -159,6 +197,7 @@ static void add_tests(void)
     test_add("/io/model/4096", test_model_aligned_4096);
     test_add("/io/preread-error", test_preread_error);
     test_add("/io/serialising", test_serialising);
+    test_add("/io/copy-on-read", test_copy_on_read);
     test_add("/io/ranges", test_ranges);
     test_add("/io/block-status", test_block_status);
 }
