@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fills some memory, then starts and resets a virtio-scsi controller for ever, as a driver does that probes it again
- * and
- * again. The first boot ends in a machine reset, whose event tells a client that the rest has begun.
+ * Fills some memory, then starts and resets a virtio-scsi controller a few times, as a driver does that probes it, and
+ * halts. The first boot ends in a machine reset, whose event tells a client that the rest has begun.
  */
 #include "lib/guest.inc"
 
     .set FIRST_PAGE, 0x100000
-    .set PAGES, 1200                /* more than a snapshot's write buffer holds */
+    .set PAGES, 1100                /* more than a snapshot's write buffer holds */
     .set BEEN_HERE, 0x80000         /* keeps its content over a reset */
     .set DELAY, 200
+    .set RESTARTS, 4
 
     .globl guest_main
 guest_main:
@@ -30,6 +30,7 @@ guest_main:
     hlt
     jmp 2b
 again:
+    mov $RESTARTS, %r12d
     call scsi_init
     jc failed
 3:
@@ -40,7 +41,12 @@ again:
     jnz 4b
     call scsi_restart
     jc failed
-    jmp 3b
+    dec %r12d
+    jnz 3b
+5:
+    cli
+    hlt
+    jmp 5b
 failed:
     PUTS "vscsi-init: no controller\n"
     mov $1, %eax
