@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Goal: a virtio device can be reset at any time, by guest and by host, with requests and snapshots under way.
+"""Goal: virtio-scsi can be reset, moved, stopped and re-plugged at any time, with requests and snapshots under way.
 
 Method: the guest virtio-scsi-reset, told by single bytes on its serial port what to do.
 """
@@ -136,3 +136,41 @@ def test_disks_come_and_go(guest, tmp_path, image):
         machine.qmp("device_del", {"id": f"d{i}"})
         machine.qmp("blockdev-del", {"node-name": node})
     console.wait(b".")
+
+
+@pytest.mark.parametrize("iothread", [True, False], ids=["iothread", "main"])
+def test_requests_before_and_after_migration(iothread, tmp_path, image, vm, requires):
+    requires.program("rondo")
+    disk = image("disk", "64M")
+
+    def host(name, *extra):
+        args = ["-bios", GUEST, "-serial", f"unix:{tmp_path}/{name}.sock,server=on,wait=off",
+                "-object", "iothread,id=t0", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+                "-blockdev", f"driver=qcow2,node-name=disk,file.driver=file,file.filename={disk}",
+                "-device", f"virtio-scsi-pci,id=s0{',iothread=t0' if iothread else ''}",
+                "-device", "scsi-hd,drive=disk,id=hd", *extra]
+        return vm(name=name, args=args)
+
+    source = host("a", "-S")
+    console = Console(tmp_path / "a.sock")
+    source.qmp("cont")
+    console.wait(b"ready")
+    hosts = ["b", "c", "d"]
+    for name in hosts:
+        console.order(b"w")
+        console.order(b"i")
+        uri = f"unix:{tmp_path}/{name}.mig"
+        target = host(name, "-incoming", uri)
+        console.sock.close()
+        console = Console(tmp_path / f"{name}.sock")
+        source.qmp("migrate", {"uri": uri})
+        while (status := source.qmp("query-migrate").get("status")) not in ("completed", "failed"):
+            source.qmp("query-status")
+        assert status == "completed"
+        target.wait_event("RESUME")
+        source.quit()
+        source = target
+        console.order(b"i")
+    source.qmp("stop")
+    source.quit()
+    rt.check_image(disk)
