@@ -157,6 +157,8 @@ static void change_things(World *w)
     bdrv_drained_begin(w->disk);
     bdrv_drained_end(w->disk);
     g_assert_cmpint(bdrv_flush_all(), ==, 0);
+    g_assert_cmpint(bdrv_reopen(w->disk, test_qdict("offset=4096"), true, &err), ==, 0);
+    g_assert_no_error(err);
     g_assert_cmpint(bdrv_set_backing_hd(overlay, NULL, &err), ==, 0);
     bdrv_unref(overlay);
 }

@@ -171,6 +171,12 @@ fail:
     return -EINVAL;
 }
 
+/* Nothing of ours can change; the core compares what is left with what is in force. */
+static int blkdebug_reopen_prepare(BDRVReopenState *state, GError **errp)
+{
+    return 0;
+}
+
 static void blkdebug_close(BlockDriverState *bs)
 {
     Blkdebug *s = bs->opaque;
@@ -448,6 +454,7 @@ const BlockDriver bdrv_blkdebug = {
     .bdrv_parse_filename = blkdebug_parse_filename,
     .bdrv_open = blkdebug_open,
     .bdrv_close = blkdebug_close,
+    .bdrv_reopen_prepare = blkdebug_reopen_prepare,
     .bdrv_child_perm = bdrv_default_perms,
     .bdrv_refresh_limits = blkdebug_refresh_limits,
     .bdrv_refresh_filename = blkdebug_refresh_filename,

@@ -57,6 +57,12 @@ static int null_co_open(BlockDriverState *bs, QDict *options, int flags, GError 
     return 0;
 }
 
+/* Nothing of ours can change; the core compares what is left with what is in force. */
+static int null_co_reopen_prepare(BDRVReopenState *state, GError **errp)
+{
+    return 0;
+}
+
 static int64_t coroutine_fn null_co_getlength(BlockDriverState *bs)
 {
     return ((NullCo *)bs->opaque)->length;
@@ -125,6 +131,7 @@ const BlockDriver bdrv_null_co = {
     .opts = null_co_opts,
     .bdrv_parse_filename = null_co_parse_filename,
     .bdrv_open = null_co_open,
+    .bdrv_reopen_prepare = null_co_reopen_prepare,
     .bdrv_refresh_filename = null_co_refresh_filename,
     .bdrv_co_getlength = null_co_getlength,
     .bdrv_co_get_allocated_file_size = null_co_allocated,
