@@ -14,7 +14,8 @@
     X("canary-spin", canary_spin)           \
     X("canary-alone", canary_alone)         \
     X("canary-names", canary_names)         \
-    X("canary-churn", canary_churn)
+    X("canary-churn", canary_churn)         \
+    X("block-requests", unit_block_requests)
 
 #define X(name, fn) int fn(void *opaque);
 UNITS(X)

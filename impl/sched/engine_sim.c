@@ -17,148 +17,6 @@
 
 Sim sim;
 
-/* ---- Names and addresses of operations ---- */
-
-struct SimCount {
-    uint32_t key;               /* kind << 24 | object id, + 1 so that 0 is empty */
-    uint32_t count;
-};
-
-/* FNV-1a. */
-uint64_t sim_text_hash(const char *text)
-{
-    uint64_t h = 0xCBF29CE484222325ull;
-
-    for (; *text; text++) {
-        h = (h ^ (uint8_t)*text) * 0x100000001B3ull;
-    }
-    return h;
-}
-
-/* Names come from users, and end up in lines of text. */
-static char *clean_name(const char *name)
-{
-    char *clean = g_utf8_make_valid(name, -1);
-
-    for (char *p = clean; *p; p++) {
-        *p = (uint8_t)*p < ' ' || *p == 127 ? '_' : *p;
-    }
-    return clean;
-}
-
-uint32_t sim_intern(SchedObject *o)
-{
-    gpointer id;
-
-    if (!o) {
-        return 0;
-    }
-    if (o->id) {
-        return o->id;
-    }
-    if (!sim.names) {
-        sim.names = g_hash_table_new(g_str_hash, g_str_equal);
-        sim.name_list = g_array_new(false, true, sizeof(SimName));
-        g_array_set_size(sim.name_list, 1);         /* id 0 means none */
-    }
-    id = g_hash_table_lookup(sim.names, o->name);
-    if (!id) {
-        SimName n = { .text = clean_name(o->name) };
-
-        n.hash = sim_text_hash(n.text);
-        id = GUINT_TO_POINTER(sim.name_list->len);
-        assert(sim.name_list->len < 1u << 24);      /* room in SimCount's key */
-        g_array_append_val(sim.name_list, n);
-        g_hash_table_insert(sim.names, g_strdup(o->name), id);
-    }
-    o->id = GPOINTER_TO_UINT(id);
-    return o->id;
-}
-
-static const SimName *name_of(uint32_t id)
-{
-    return &g_array_index(sim.name_list, SimName, id);
-}
-
-static SimCount *count_slot(SimCount *table, unsigned size, uint32_t key)
-{
-    unsigned i = (key * 2654435761u) & (size - 1);
-
-    while (table[i].key && table[i].key != key) {
-        i = (i + 1) & (size - 1);
-    }
-    return &table[i];
-}
-
-static void counts_grow(SimCounts *c)
-{
-    unsigned size = c->size ? c->size * 2 : 64;
-    SimCount *table = g_new0(SimCount, size);
-
-    for (unsigned i = 0; i < c->size; i++) {
-        if (c->table[i].key) {
-            *count_slot(table, size, c->table[i].key) = c->table[i];
-        }
-    }
-    g_free(c->table);
-    c->table = table;
-    c->size = size;
-}
-
-static uint32_t count_operation(SchedThread *t, SchedKind kind, uint32_t object_id)
-{
-    uint32_t key = ((uint32_t)kind << 24 | object_id) + 1;
-    SimCounts *c = t->counts;
-    SimCount *slot;
-
-    if (c->used * 2 >= c->size) {
-        counts_grow(c);
-    }
-    slot = count_slot(c->table, c->size, key);
-    if (!slot->key) {
-        slot->key = key;
-        c->used++;
-    }
-    return ++slot->count;
-}
-
-static void counts_free(gpointer opaque)
-{
-    SimCounts *c = opaque;
-
-    g_free(c->name);
-    g_free(c->table);
-    g_free(c);
-}
-
-/*
- * Counting goes on where an earlier thread of that name stopped, so that an address means one operation of a run.
- * While that thread lives, the newcomer is called "name#2".
- */
-static SimCounts *counts_for(const char *name)
-{
-    g_autofree char *base = clean_name(name), *wanted = g_strdup(base);
-    SimCounts *c;
-
-    for (unsigned i = 0, copies = 1; i < sim.counts->len; i++) {
-        c = sim.counts->pdata[i];
-        if (!strcmp(c->name, wanted)) {
-            if (!c->in_use) {
-                c->in_use = true;
-                return c;
-            }
-            g_free(wanted);
-            wanted = g_strdup_printf("%s#%u", base, ++copies);
-            i = -1;     /* from the start, with the new name */
-        }
-    }
-    c = g_new0(SimCounts, 1);
-    c->name = g_steal_pointer(&wanted);
-    c->in_use = true;
-    g_ptr_array_add(sim.counts, c);
-    return c;
-}
-
 /* ---- Decisions ---- */
 
 bool sim_thread_enabled(SchedThread *t)
@@ -289,7 +147,7 @@ void sim_digest_bytes(const void *buf, size_t len)
 static void sim_event(SchedThread *t)
 {
     sim_digest_mix(t->name_hash);
-    sim_digest_mix(sim_kind_hash(t->op.kind) ^ name_of(t->op.object_id)->hash);
+    sim_digest_mix(sim_kind_hash(t->op.kind) ^ sim_name_of(t->op.object_id)->hash);
     sim.steps++;
     if (sim.config.oracle.event) {
         sim.config.oracle.event(sim.config.oracle.opaque, t);
@@ -304,8 +162,8 @@ void sim_op(SchedKind kind, SchedObject *o, uintptr_t site, bool (*ready)(SchedT
     SchedThread *next;
 
     t->op = (SimOp){
-        .kind = kind, .type = o ? o->type : "", .object = id ? name_of(id)->text : "", .object_id = id,
-        .occurrence = count_operation(t, kind, id), .site = site,
+        .kind = kind, .type = o ? o->type : "", .object = id ? sim_name_of(id)->text : "", .object_id = id,
+        .occurrence = sim_count_operation(t, kind, id), .site = site,
     };
     t->ready = ready;
     t->wait = wait;
@@ -394,12 +252,27 @@ static void thread_body(void *opaque)
     g_assert_not_reached();
 }
 
+/* Mapping a stack costs more than a short run: the next run of this process gets the last one's. */
+static void *stack_take(void)
+{
+    return sim.stacks_kept ? sim.stacks[--sim.stacks_kept] : sched_stack_alloc();
+}
+
+static void stack_give(void *stack)
+{
+    if (sim.stacks_kept < G_N_ELEMENTS(sim.stacks)) {
+        sim.stacks[sim.stacks_kept++] = stack;
+    } else {
+        sched_stack_free(stack);
+    }
+}
+
 static SchedThread *thread_new(const char *name, SchedThreadFunc *fn, void *opaque)
 {
     SchedThread *t = g_new0(SchedThread, 1);
     SchedObject o;
 
-    t->counts = counts_for(name);
+    t->counts = sim_counts_for(name);
     t->name = t->counts->name;
     t->name_hash = sim_text_hash(t->name);
     t->id = sim.next_thread_id++;
@@ -407,12 +280,12 @@ static SchedThread *thread_new(const char *name, SchedThreadFunc *fn, void *opaq
     t->opaque = opaque;
     t->deadline_ns = -1;
     t->fifo = sim.steps;
-    t->stack = sched_stack_alloc();
+    t->stack = stack_take();
     sched_context_init(&t->ctx, t->stack, SCHED_STACK_SIZE, thread_body, t);
     sched_object_init(&o, "thread", t->name);
     t->op = (SimOp){ .kind = SCHED_K_THREAD_START, .type = "thread", .object_id = sim_intern(&o) };
-    t->op.object = name_of(t->op.object_id)->text;
-    t->op.occurrence = count_operation(t, t->op.kind, t->op.object_id);
+    t->op.object = sim_name_of(t->op.object_id)->text;
+    t->op.occurrence = sim_count_operation(t, t->op.kind, t->op.object_id);
     g_ptr_array_add(sim.threads, t);
     return t;
 }
@@ -421,7 +294,7 @@ void sim_thread_free(SchedThread *t)
 {
     g_ptr_array_remove(sim.threads, t);
     sched_context_destroy(&t->ctx);
-    sched_stack_free(t->stack);
+    stack_give(t->stack);
     g_free(t);
 }
 
@@ -518,7 +391,7 @@ int sched_main(int (*fn)(void *opaque), void *opaque)
     sim.now_ns = 0;
     sim.random_state = 0x2545F4914F6CDD1Dull;
     sim.threads = g_ptr_array_new();
-    sim.counts = g_ptr_array_new_with_free_func(counts_free);
+    sim.counts = g_ptr_array_new_with_free_func(sim_counts_free);
     sim.fds = g_ptr_array_new();
     base_set_fatal_handler(fatal_handler);
     os_ignore_sigpipe();        /* a real client that left, while recording */

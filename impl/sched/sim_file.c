@@ -597,13 +597,3 @@ int sim_file_export(const char *path, const char *dest, bool after_crash)
     os_close(fd);
     return ret;
 }
-
-void *sched_guest_ram_alloc(size_t size)
-{
-    return os_anon_map(size);
-}
-
-void sched_guest_ram_free(void *ram, size_t size)
-{
-    os_anon_unmap(ram, size);
-}

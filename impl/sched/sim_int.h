@@ -76,6 +76,8 @@ typedef struct Sim {
     GPtrArray *files;           /* SimFile *, by path, for the whole run */
     GPtrArray *channels;        /* SimChannel *, in the order they were opened */
     int main_status;
+    void *stacks[16];           /* of ended threads; kept from run to run */
+    unsigned stacks_kept;
 } Sim;
 
 extern Sim sim;
@@ -88,14 +90,11 @@ extern Sim sim;
  */
 void sim_op(SchedKind kind, SchedObject *o, uintptr_t site, bool (*ready)(SchedThread *t), void *wait,
             int64_t deadline_ns);
-uint32_t sim_intern(SchedObject *o);
 /** sim_choose: ask the oracle for 0..@n-1 on behalf of the running thread's operation. @n: up to SIM_CHOICES_MAX. */
 unsigned sim_choose(unsigned n);
 /** sim_digest_mix: what else makes two runs different. Never an address, an id or a time of the real world. */
 void sim_digest_mix(uint64_t v);
 void sim_digest_bytes(const void *buf, size_t len);
-/** sim_text_hash: FNV-1a, 64 bits. */
-uint64_t sim_text_hash(const char *text);
 /** sim_kind_hash: of the kind's name: a new kind does not change old digests. */
 uint64_t sim_kind_hash(SchedKind kind);
 /** sim_deadline: virtual time that is @timeout_ns from now; far away is never (-1), as is a negative timeout. */
@@ -103,6 +102,22 @@ int64_t sim_deadline(int64_t timeout_ns);
 void sim_thread_free(SchedThread *t);
 
 #define SIM_SITE ((uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)))
+
+/* ---- sim_names.c ---- */
+
+/** sim_intern: the id of @o's name; 0 for NULL. */
+uint32_t sim_intern(SchedObject *o);
+const SimName *sim_name_of(uint32_t id);
+/** sim_text_hash: FNV-1a, 64 bits. */
+uint64_t sim_text_hash(const char *text);
+/** sim_count_operation: how many times @t's name has now done @kind to that object. */
+uint32_t sim_count_operation(SchedThread *t, SchedKind kind, uint32_t object_id);
+/**
+ * sim_counts_for: the counts of a new thread called @name. They go on where an earlier thread of that name stopped;
+ * while that one lives, the newcomer is called "name#2".
+ */
+SimCounts *sim_counts_for(const char *name);
+void sim_counts_free(gpointer counts);
 
 /* ---- Descriptors ---- */
 

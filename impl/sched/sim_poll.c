@@ -6,6 +6,7 @@
  * deadline has come, so a poll that nobody will ever satisfy shows up as such in a deadlock report.
  */
 #include "sched/sim_int.h"
+#include "platform/os.h"
 
 #include <errno.h>
 
@@ -167,4 +168,14 @@ void sched_on_signal(SchedNotifier *n)
 int sched_getpid(void)
 {
     return 1;
+}
+
+void *sched_guest_ram_alloc(size_t size)
+{
+    return os_anon_map(size);
+}
+
+void sched_guest_ram_free(void *ram, size_t size)
+{
+    os_anon_unmap(ram, size);
 }

@@ -95,3 +95,10 @@ def test_search_that_is_stopped_leaves_no_child(sim):
     p.kill()
     assert p.stdout.read() is not None      # ends only when the last holder of the pipe is gone
     p.wait()
+
+
+@pytest.mark.parametrize("strategy", ["random", "pct", "pos"])
+def test_block_layer_fails_under_no_schedule(sim, strategy):
+    trace = sim.trace("unit block-requests", name="block-requests")
+    totals, failures = sim.explore(trace, "--strategy", strategy, "--runs", 300, "--keep-going")
+    assert totals["runs"] >= 300 and not failures
