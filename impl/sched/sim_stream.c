@@ -447,7 +447,8 @@ ssize_t sched_stream_write(int fd, const void *buf, size_t len)
         return -EBADF;
     }
     sim_op(SCHED_K_STREAM_WRITE, &c->o, SIM_SITE, NULL, NULL, -1);
-    if (c->shut || c->eof) {
+    /* Standard input may end while standard output goes on; a socket's peer is gone both ways. */
+    if (c->shut || (c->eof && c->os_out < 0)) {
         return -EPIPE;
     }
     sim_digest_bytes(buf, len);
