@@ -2,8 +2,9 @@
 /*
  * i440FX: configuration mechanism 1 at ports 0xcf8 and 0xcfc, and the host bridge as device 00.0.
  *
- * The bridge's shadow registers (PAM) are stored but do not switch memory: the RAM below 1 MiB is always there
- * except where firmware is mapped over it. Source: Intel 440FX data sheet; PCI 3.0 section 3.2.2.3.2.
+ * The bridge's shadow registers (PAM) put RAM in the place of firmware between 768 KiB and 1 MiB, piece by piece,
+ * readable and perhaps writable. Writing RAM while reading firmware is not done: such a piece stays firmware.
+ * Source: Intel 440FX data sheet; PCI 3.0 section 3.2.2.3.2.
  */
 #include "devices/piix/piix.h"
 
@@ -18,8 +19,16 @@ typedef struct I440FXHost {
     uint32_t config_reg;
 } I440FXHost;
 
+#define I440FX_PAM 0x59
+#define I440FX_PAM_REGS 7
+#define PAM_SEGMENTS 13
+#define PAM_READ 1
+#define PAM_WRITE 2
+
 typedef struct I440FXState {
     PCIDevice dev;
+    MemoryRegion pam[PAM_SEGMENTS];     /* RAM in the place of firmware; enabled when switched on */
+    bool have_ram;
 } I440FXState;
 
 PCIBus *i440fx_pci_bus(DeviceState *host)
@@ -131,9 +140,69 @@ const DeviceClass i440fx_pcihost_class = {
     .vmsd = &vmstate_i440fx_host,
 };
 
+/* The high half of the first register is 0xf0000; after it each nibble is 16 KiB from 0xc0000 on. */
+static hwaddr pam_start(unsigned i)
+{
+    return i == 0 ? 0xf0000 : 0xc0000 + (i - 1) * 0x4000;
+}
+
+static unsigned pam_bits(const I440FXState *s, unsigned i)
+{
+    return s->dev.config[I440FX_PAM + (i + 1) / 2] >> (i & 1 ? 0 : 4) & 3;
+}
+
+static void i440fx_update_pam(I440FXState *s)
+{
+    if (!s->have_ram) {
+        return;
+    }
+    memory_region_transaction_begin();
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        unsigned bits = pam_bits(s, i);
+
+        memory_region_set_readonly(&s->pam[i], !(bits & PAM_WRITE));
+        memory_region_set_enabled(&s->pam[i], bits & PAM_READ);
+    }
+    memory_region_transaction_commit();
+}
+
+void i440fx_connect_ram(DeviceState *bridge, MemoryRegion *ram)
+{
+    I440FXState *s = (I440FXState *)bridge;
+
+    if (memory_region_size(ram) < 0x100000) {
+        return;                 /* no RAM there to switch to */
+    }
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        memory_region_init_alias(&s->pam[i], s, "pam", ram, pam_start(i), i == 0 ? 0x10000 : 0x4000);
+        memory_region_set_enabled(&s->pam[i], false);
+        memory_region_add_subregion_overlap(get_system_memory(), pam_start(i), &s->pam[i], 2);
+    }
+    s->have_ram = true;
+}
+
+static void i440fx_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, unsigned len)
+{
+    pci_default_write_config(dev, addr, val, len);
+    if (addr < I440FX_PAM + I440FX_PAM_REGS && addr + len > I440FX_PAM) {
+        i440fx_update_pam((I440FXState *)dev);
+    }
+}
+
+static void i440fx_exit(PCIDevice *dev)
+{
+    I440FXState *s = (I440FXState *)dev;
+
+    for (unsigned i = 0; s->have_ram && i < PAM_SEGMENTS; i++) {
+        memory_region_del_subregion(get_system_memory(), &s->pam[i]);
+        memory_region_finalize(&s->pam[i]);
+    }
+    s->have_ram = false;
+}
+
 static bool i440fx_realize(PCIDevice *dev, GError **errp)
 {
-    for (unsigned i = 0x59; i <= 0x5f; i++) {
+    for (unsigned i = I440FX_PAM; i < I440FX_PAM + I440FX_PAM_REGS; i++) {
         dev->wmask[i] = 0xff;   /* PAM */
     }
     dev->wmask[0x72] = 0xff;    /* SMRAM control */
@@ -142,10 +211,17 @@ static bool i440fx_realize(PCIDevice *dev, GError **errp)
 
 static void i440fx_reset(PCIDevice *dev)
 {
-    for (unsigned i = 0x59; i <= 0x5f; i++) {
+    for (unsigned i = I440FX_PAM; i < I440FX_PAM + I440FX_PAM_REGS; i++) {
         dev->config[i] = 0;
     }
     dev->config[0x72] = 0x02;
+    i440fx_update_pam((I440FXState *)dev);
+}
+
+static int i440fx_post_load(void *opaque, int version_id)
+{
+    i440fx_update_pam(opaque);
+    return 0;
 }
 
 static const PCIDeviceClass i440fx_pci_class = {
@@ -154,13 +230,16 @@ static const PCIDeviceClass i440fx_pci_class = {
     .revision = 2,
     .class_id = 0x0600,
     .realize = i440fx_realize,
+    .exit = i440fx_exit,
     .reset = i440fx_reset,
+    .config_write = i440fx_config_write,
 };
 
 static const VMStateDescription vmstate_i440fx = {
     .name = "I440FX",
     .version_id = 3,
     .minimum_version_id = 3,
+    .post_load = i440fx_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_PCI_DEVICE(dev, I440FXState),
         VMSTATE_END_OF_LIST()

@@ -10,6 +10,8 @@
 
 /** i440fx_pci_bus: the bus of a realized i440FX-pcihost. */
 PCIBus *i440fx_pci_bus(DeviceState *host);
+/** i440fx_connect_ram: @ram (borrowed, mapped at 0) is what the shadow registers of @bridge switch to. */
+void i440fx_connect_ram(DeviceState *bridge, MemoryRegion *ram);
 /** piix3_isa_bus: the bus of a realized PIIX3. */
 ISABus *piix3_isa_bus(DeviceState *piix3);
 /** piix3_connect_pic: the sixteen interrupt inputs PCI interrupts are routed to. Borrowed. */

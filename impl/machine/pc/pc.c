@@ -337,15 +337,17 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
 {
     DeviceState *host = pc_add(&i440fx_pcihost_class, sysbus_get_default(), NULL, errp);
     BusState *pci = host ? &i440fx_pci_bus(host)->bus : NULL;
+    DeviceState *bridge = host ? pc_add(&i440fx_class, pci, "00.0", errp) : NULL;
     DeviceState *piix3;
     DeviceState *port92;
     DeviceState *i8042;
     DeviceState *rtc;
     BusState *isa;
 
-    if (!host || !pc_add(&i440fx_class, pci, "00.0", errp)) {
+    if (!bridge) {
         return false;
     }
+    i440fx_connect_ram(bridge, &b->ram);
     piix3 = pc_add(&piix3_class, pci, "01.0", errp);
     if (!piix3 || !pc_init_pics(b, piix3, errp)) {
         return false;
