@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Goal: descriptors that a client passes obey the published rules, and none is closed behind the client's back.
 
-Method: SCM_RIGHTS over the QMP socket; what is open in the process is read from /proc. The rules that older QEMU already
-had are also checked with the distribution's QEMU.
+Method: SCM_RIGHTS over the QMP socket; what is open in the process is read from /proc. The rules that older QEMU
+already had are also checked with the distribution's QEMU.
 """
 import array
 import json
