@@ -149,7 +149,7 @@ static bool bench_option(Bench *b, int o, const char *arg, int64_t *pattern)
 {
     switch (o) {
     case 'c':
-        return img_parse_count("request count", arg, 1, INT32_MAX, &b->left);
+        return img_parse_count("request count", arg, 0, INT32_MAX, &b->left);
     case 'd':
         return img_parse_count("queue depth", arg, 1, INT32_MAX, &b->depth);
     case 'o':
