@@ -40,6 +40,7 @@ typedef struct PITState {
     PITChannel ch[3];
     uint8_t speaker;            /* bits 0 and 1 of port 0x61 */
     QEMUTimer irq_timer;
+    int64_t next_change;        /* when the timer is due: the output's next change, guest time, ns */
     qemu_irq irq;
 } PITState;
 
@@ -119,15 +120,22 @@ static void pit_update_irq(PITState *s, int64_t now)
 
     qemu_set_irq(s->irq, pit_get_out(&s->ch[0], now));
     if (next >= 0) {
-        timer_mod(&s->irq_timer, MAX(next, now + 1));
+        s->next_change = MAX(next, now + 1);
+        timer_mod(&s->irq_timer, s->next_change);
     } else {
         timer_del(&s->irq_timer);
     }
 }
 
+/*
+ * Every change is made, as of the time it was due: the low pulse of a rate generator lasts less than a microsecond,
+ * and a timer that comes later than that would see no edge at all.
+ */
 static void pit_irq_timer(void *opaque)
 {
-    pit_update_irq(opaque, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    PITState *s = opaque;
+
+    pit_update_irq(s, s->next_change);
 }
 
 static void pit_load_count(PITState *s, PITChannel *c, unsigned val)
@@ -333,6 +341,7 @@ static int pit_post_load(void *opaque, int version_id)
 
     timer_del(&s->irq_timer);
     if (next >= 0) {
+        s->next_change = next;
         timer_mod(&s->irq_timer, next);
     }
     return 0;
