@@ -428,6 +428,15 @@ void virtio_notify_irqfd(VirtIODevice *vdev, VirtQueue *vq)
     }
 }
 
+void virtio_notify_any(VirtIODevice *vdev, VirtQueue *vq)
+{
+    if (vq->guest_notifier_live) {
+        virtio_notify_irqfd(vdev, vq);
+    } else {
+        virtio_notify(vdev, vq);
+    }
+}
+
 void virtio_queue_guest_notifier_read(EventNotifier *n)
 {
     VirtQueue *vq = (VirtQueue *)((char *)n - offsetof(VirtQueue, guest_notifier));

@@ -209,6 +209,11 @@ void virtqueue_detach_element(VirtQueue *vq, const VirtQueueElement *elem, unsig
 void virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 /** virtio_notify_irqfd: the same from any thread; the interrupt is raised on the main loop. */
 void virtio_notify_irqfd(VirtIODevice *vdev, VirtQueue *vq);
+/**
+ * virtio_notify_any: the one of the two that fits: through the guest notifier while there is one. Whoever takes the
+ * notifiers away has drained the device before, so a request that ends late in an iothread still finds it.
+ */
+void virtio_notify_any(VirtIODevice *vdev, VirtQueue *vq);
 /** virtio_queue_set_notification: ask the guest for kicks, or not. */
 void virtio_queue_set_notification(VirtQueue *vq, int enable);
 bool virtio_queue_get_notification(VirtQueue *vq);

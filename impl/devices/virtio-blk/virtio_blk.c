@@ -61,16 +61,11 @@ static void virtio_blk_free_request(VirtIOBlockReq *req)
 
 static void virtio_blk_req_complete(VirtIOBlockReq *req, uint8_t status)
 {
-    VirtIOBlock *s = req->dev;
-    VirtIODevice *vdev = &s->parent;
+    VirtIODevice *vdev = &req->dev->parent;
 
     *req->status = status;
     virtqueue_push(req->vq, &req->elem, req->in_len);
-    if (s->ioeventfd_started && !s->ioeventfd_disabled) {
-        virtio_notify_irqfd(vdev, req->vq);
-    } else {
-        virtio_notify(vdev, req->vq);
-    }
+    virtio_notify_any(vdev, req->vq);
     virtio_blk_free_request(req);
 }
 

@@ -33,7 +33,7 @@ typedef struct VirtIOBlock {
     bool ioeventfd_starting;
     bool ioeventfd_stopping;
     bool ioeventfd_disabled;    /* starting failed: serve kicks where they happen */
-    bool ioeventfd_started;     /* atomic: read by requests */
+    bool ioeventfd_started;
     /* atomic */
     uint64_t length;            /* of the medium, bytes */
 } VirtIOBlock;

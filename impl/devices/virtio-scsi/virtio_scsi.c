@@ -54,16 +54,11 @@ static void virtio_scsi_free_req(VirtIOSCSIReq *req)
 
 static void virtio_scsi_complete_req(VirtIOSCSIReq *req, size_t data_len)
 {
-    VirtIOSCSI *s = req->dev;
     VirtQueueElement *elem = &req->elem;
 
     iov_from_buf(elem->in_sg, elem->in_num, 0, req->resp, req->resp_len);
     virtqueue_push(req->vq, elem, req->resp_len + data_len);
-    if (s->dataplane_started && !s->dataplane_fenced) {
-        virtio_notify_irqfd(&s->parent, req->vq);
-    } else {
-        virtio_notify(&s->parent, req->vq);
-    }
+    virtio_notify_any(&req->dev->parent, req->vq);
     virtio_scsi_free_req(req);
 }
 

@@ -51,7 +51,7 @@ typedef struct VirtIOSCSI {
     /* from configuration space */
     uint32_t sense_size;
     uint32_t cdb_size;
-    /* BQL; dataplane_started is read by requests too */
+    /* BQL */
     bool dataplane_started;
     bool dataplane_starting;
     bool dataplane_stopping;
