@@ -12,6 +12,7 @@
 #include "migration/migration.h"
 #include "migration/savevm_async.h"
 #include "monitor/events.h"
+#include "monitor/monitor.h"
 #include "monitor/test-monitor.h"
 
 typedef struct NullMachine {
