@@ -5,9 +5,12 @@
  *
  * A deviation whose address no longer comes up in a shorter run is simply not followed, so every sub-list is a
  * schedule.
- * The result is 1-minimal: dropping any single element makes the run pass or fail differently.
+ * The result is 1-minimal: dropping any single element makes the run pass or fail differently. A short one is 2-minimal
+ * as well: a switch and the switch back only go together.
  */
 #include "replay/session.h"
+
+#define PAIRS_MAX 24        /* elements up to which all pairs are tried */
 
 typedef struct Minimiser {
     Explorer *e;
@@ -47,20 +50,46 @@ static GPtrArray *shortest_prefix(Minimiser *m, GPtrArray *list)
     return without(list, fail, list->len - fail);
 }
 
-GPtrArray *minimise(Explorer *e, GPtrArray *deviations, const char *signature, unsigned replays_max,
-                    unsigned *ret_replays)
+/* @list without elements @i and @j, @i < @j. */
+static GPtrArray *without_two(GPtrArray *list, unsigned i, unsigned j)
 {
-    Minimiser m = { .e = e, .signature = signature, .replays_max = replays_max };
-    GPtrArray *best = shortest_prefix(&m, deviations);
+    GPtrArray *out = without(list, j, 1);
+
+    g_ptr_array_remove_index(out, i);
+    return out;
+}
+
+/* One pair that is not needed, dropped. Takes and returns a list; *@ret_shrunk says whether it did. */
+static GPtrArray *drop_a_pair(Minimiser *m, GPtrArray *list, bool *ret_shrunk)
+{
+    *ret_shrunk = false;
+    for (unsigned distance = 1; distance < list->len; distance++) {
+        for (unsigned i = 0; i + distance < list->len && m->replays < m->replays_max; i++) {
+            GPtrArray *rest = without_two(list, i, i + distance);
+
+            if (fails(m, rest)) {
+                g_ptr_array_unref(list);
+                *ret_shrunk = true;
+                return rest;
+            }
+            g_ptr_array_unref(rest);
+        }
+    }
+    return list;
+}
+
+/* Delta debugging: ever smaller chunks, until not even one element can go. */
+static GPtrArray *drop_chunks(Minimiser *m, GPtrArray *best)
+{
     unsigned chunk = MAX(best->len / 2, 1);
 
-    while (best->len && m.replays < m.replays_max) {
+    while (best->len && m->replays < m->replays_max) {
         bool shrunk = false;
 
-        for (unsigned from = 0; from < best->len && m.replays < m.replays_max;) {
+        for (unsigned from = 0; from < best->len && m->replays < m->replays_max;) {
             GPtrArray *rest = without(best, from, chunk);
 
-            if (fails(&m, rest)) {
+            if (fails(m, rest)) {
                 g_ptr_array_unref(best);
                 best = rest;
                 shrunk = true;
@@ -74,6 +103,23 @@ GPtrArray *minimise(Explorer *e, GPtrArray *deviations, const char *signature, u
         }
         chunk = shrunk ? MIN(chunk, MAX(best->len / 2, 1)) : MAX(chunk / 2, 1);
     }
+    return best;
+}
+
+GPtrArray *minimise(Explorer *e, GPtrArray *deviations, const char *signature, unsigned replays_max,
+                    unsigned *ret_replays)
+{
+    Minimiser m = { .e = e, .signature = signature, .replays_max = replays_max };
+    GPtrArray *best = shortest_prefix(&m, deviations);
+    bool again;
+
+    do {
+        best = drop_chunks(&m, best);
+        again = false;
+        if (best->len > 1 && best->len <= PAIRS_MAX) {
+            best = drop_a_pair(&m, best, &again);
+        }
+    } while (again);
     *ret_replays = m.replays;
     return best;
 }
