@@ -85,6 +85,21 @@ static void close_log(Session *s)
     s->log = NULL;
 }
 
+/* Every file as the run left it, or as a power failure now would leave it, under its own name. */
+static void export_images(const Options *o)
+{
+    const char *path;
+
+    for (unsigned i = 0; o->images && (path = sim_file_path(i)); i++) {
+        g_autofree char *base = g_path_get_basename(path), *dest = g_build_filename(o->images, base, NULL);
+        int ret = sim_file_export(path, dest, o->power_fails);
+
+        if (ret < 0 && ret != -ENOENT) {
+            fprintf(stderr, "rondo-sim: cannot write %s: %s\n", dest, g_strerror(-ret));
+        }
+    }
+}
+
 /* What kept the trace from being followed, or NULL. */
 static char *stale_words(Session *s)
 {
@@ -110,6 +125,7 @@ static void run_ended(Session *s, SimOutcome outcome, int status, const char *te
         json_object_object_add(report, "stale", json_object_new_string(stale));
     }
     save_result(s->options.result, report);
+    export_images(&s->options);
     if (outcome != SIM_EXIT && !s->options.quiet) {
         report_print(report, true);
     }
@@ -204,6 +220,9 @@ static void event_log(void *opaque, SchedThread *self)
                 sched_thread_name(self), sim_kind_name(op->kind), op->type, op->object, op->occurrence, sim_now_ns(),
                 (unsigned long)op->site);
     }
+    if ((gint64)sim_steps() == session.options.end_at) {
+        session.run_ended(&session, SIM_EXIT, 0, "ended where --end-at said");
+    }
     if ((gint64)sim_steps() == session.options.stop_at) {
         replay_stop();
     }
@@ -291,7 +310,7 @@ static int session_run(Session *s)
     if (o->mode == MODE_EXPLORE) {
         s->explorer = explorer_new(s);
         oracle.event = event_explore;
-    } else if (s->log || o->stop_at) {
+    } else if (s->log || o->stop_at || o->end_at) {
         oracle.event = event_log;
     }
     config = session_config(s, oracle);
@@ -321,6 +340,9 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
         { "scenario", 0, 0, G_OPTION_ARG_STRING, &o->scenario, "Name to write into the recorded trace", "NAME" },
         { "result", 0, 0, G_OPTION_ARG_FILENAME, &o->result, "Write outcome, waits and stacks as JSON", "FILE" },
         { "log", 0, 0, G_OPTION_ARG_FILENAME, &o->log, "Write every event, one line each", "FILE" },
+        { "images", 0, 0, G_OPTION_ARG_FILENAME, &o->images, "Write the files as the run leaves them to DIR", "DIR" },
+        { "end-at", 0, 0, G_OPTION_ARG_INT64, &o->end_at, "End the run at this step", "STEP" },
+        { "power-fails", 0, 0, G_OPTION_ARG_NONE, &o->power_fails, "With --images: only what was flushed", NULL },
         { "stop-at", 0, 0, G_OPTION_ARG_INT64, &o->stop_at, "Call replay_stop() at this step, for a debugger", "STEP" },
         { "strategy", 0, 0, G_OPTION_ARG_STRING, &o->strategy, "random, pct (default) or pos", "NAME" },
         { "seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "First seed (default 1)", "N" },

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sets of descriptors that a client or the parent process passed. "/dev/fdset/N" opens a duplicate of a member of set N.
+ * Sets of descriptors that a client or the parent process passed. "/dev/fdset/N" opens a duplicate of a member of set
+ * N.
  *
- * Members belong to whoever passed them: nothing closes them but fdset_remove() and the end of the machine, also not the
+ * Members belong to whoever passed them: nothing closes them but fdset_remove() and the end of the machine, also not
+ * the
  * end of the connection over which they came. A duplicate belongs to its user.
  *
  * Owns: MACHINE_FDSETS. Any thread. Locks: one mutex, nothing is taken under it.
@@ -23,7 +25,8 @@ void fdsets_init(void);
 void fdsets_cleanup(void);
 
 /**
- * fdset_add: put kernel descriptor @os_fd into set @id, which is made if need be. @id -1: the lowest number that is free.
+ * fdset_add: put kernel descriptor @os_fd into set @id, which is made if need be. @id -1: the lowest number that is
+ * free.
  * The set owns @os_fd from now on. @opaque: text for fdset_list, copied, may be NULL. Returns the set's number.
  */
 int64_t fdset_add(int os_fd, int64_t id, const char *opaque);
@@ -36,7 +39,9 @@ typedef struct FdsetMember {
     char *opaque;
 } FdsetMember;
 
-/** fdset_list: all members: sets in descending order, each set's in the order added. Array of FdsetMember *; unref it. */
+/**
+ * fdset_list: all members: sets in descending order, each set's in the order added. Array of FdsetMember *; unref it.
+ */
 GPtrArray *fdset_list(void);
 
 /** fdset_is_name: does @path mean a set? */

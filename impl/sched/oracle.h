@@ -127,6 +127,8 @@ void sim_listener_push(SimChannel *c);
 /** sim_channel_unread: pushed and not yet read. */
 size_t sim_channel_unread(const SimChannel *c);
 
+/** sim_file_path: the files of the run, in the order they were first named; NULL after the last. */
+const char *sim_file_path(unsigned index);
 /**
  * sim_file_export: write the simulated contents of @path to the real file @dest.
  * @after_crash: only what had been flushed, as after a power failure. 0 or -errno.

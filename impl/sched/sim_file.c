@@ -9,40 +9,13 @@
  * I1  page->stable is what a crash leaves if the page is dirty; a clean page is as stable as page->data.
  * I2  Bytes at or past file->length are not in any page's meaning; growing reads as zeroes.
  */
-#include "sched/sim_int.h"
+#include "sched/sim_file.h"
 #include "base/bytes.h"
 #include "platform/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-
-#define PAGE 4096u
-
-typedef struct SimPage {
-    uint64_t index;
-    bool dirty;
-    uint8_t *stable;            /* flushed contents if dirty */
-    uint8_t data[PAGE];
-} SimPage;
-
-typedef struct SimLock {
-    const SimFd *holder;
-    uint64_t start, end;
-    bool exclusive;
-} SimLock;
-
-typedef struct SimFile {
-    char *path;
-    int base_fd;                /* the real file, read-only; -1: made during the run */
-    uint64_t base_length;       /* bytes of it that still show through; shrinks with truncation */
-    uint64_t length, stable_length;
-    bool exists;
-    SchedFileType type;
-    GHashTable *pages;          /* index -> SimPage */
-    GPtrArray *dirty;           /* SimPage *, in the order they became dirty */
-    GArray *locks;              /* SimLock */
-} SimFile;
 
 /* ---- Pages ---- */
 
@@ -234,7 +207,7 @@ void sim_files_free(void)
     g_clear_pointer(&sim.files, g_ptr_array_unref);
 }
 
-static SimFile *file_of(int fd)
+SimFile *sim_file_of(int fd)
 {
     SimFd *d = sim_fd(fd);
 
@@ -315,7 +288,7 @@ int sched_file_adopt(const char *name, int os_fd, int flags)
 
 int sched_file_type(int fd, SchedFileType *ret_type)
 {
-    if (!file_of(fd)) {
+    if (!sim_file_of(fd)) {
         return -EBADF;
     }
     *ret_type = SCHED_FILE_REGULAR;
@@ -324,21 +297,21 @@ int sched_file_type(int fd, SchedFileType *ret_type)
 
 int64_t sched_file_length(int fd)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
 
     return f ? (int64_t)f->length : -EBADF;
 }
 
 int64_t sched_file_allocated(int fd)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
 
     return f ? (int64_t)(g_hash_table_size(f->pages) * PAGE + QEMU_ALIGN_UP(f->base_length, PAGE)) : -EBADF;
 }
 
 ssize_t sched_file_preadv(int fd, const struct iovec *iov, int niov, uint64_t offset)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
     ssize_t done = 0;
 
     if (!f) {
@@ -359,7 +332,7 @@ ssize_t sched_file_preadv(int fd, const struct iovec *iov, int niov, uint64_t of
 
 ssize_t sched_file_pwritev(int fd, const struct iovec *iov, int niov, uint64_t offset)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
     ssize_t done = 0;
 
     if (!f || !sim_fd(fd)->writable) {
@@ -379,7 +352,7 @@ ssize_t sched_file_pwritev(int fd, const struct iovec *iov, int niov, uint64_t o
 
 int sched_file_flush(int fd)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
 
     if (!f) {
         return -EBADF;
@@ -391,7 +364,7 @@ int sched_file_flush(int fd)
 
 int sched_file_truncate(int fd, uint64_t length)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
 
     if (!f || !sim_fd(fd)->writable) {
         return -EBADF;
@@ -403,14 +376,14 @@ int sched_file_truncate(int fd, uint64_t length)
 
 int sched_file_preallocate(int fd, uint64_t offset, uint64_t len)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
 
     return !f ? -EBADF : f->length >= offset + len ? 0 : sched_file_truncate(fd, offset + len);
 }
 
 int sched_file_zero(int fd, uint64_t offset, uint64_t len, bool may_unmap)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
 
     if (!f || !sim_fd(fd)->writable) {
         return -EBADF;
@@ -421,7 +394,7 @@ int sched_file_zero(int fd, uint64_t offset, uint64_t len, bool may_unmap)
 
 int sched_file_discard(int fd, uint64_t offset, uint64_t len)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
 
     if (!f) {
         return -EBADF;
@@ -431,7 +404,7 @@ int sched_file_discard(int fd, uint64_t offset, uint64_t len)
 
 int sched_file_extent(int fd, uint64_t offset, uint64_t *ret_len)
 {
-    SimFile *f = file_of(fd);
+    SimFile *f = sim_file_of(fd);
     bool data;
     uint64_t end;
 
@@ -451,68 +424,6 @@ int sched_file_extent(int fd, uint64_t offset, uint64_t *ret_len)
     }
     *ret_len = MIN(end, f->length) - offset;
     return data;
-}
-
-/* ---- Locks: of the open file description, as the kernel's OFD locks are ---- */
-
-static bool lock_conflicts(SimFile *f, const SimFd *d, uint64_t start, uint64_t end, bool exclusive)
-{
-    for (unsigned i = 0; i < f->locks->len; i++) {
-        SimLock *l = &g_array_index(f->locks, SimLock, i);
-
-        if (l->holder != d && (exclusive || l->exclusive) && l->start < end && start < l->end) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int sched_file_unlock(int fd, uint64_t offset, uint64_t len)
-{
-    SimFile *f = file_of(fd);
-    uint64_t end = offset + len;
-
-    if (!f) {
-        return -EBADF;
-    }
-    for (unsigned i = f->locks->len; i-- > 0;) {
-        SimLock l = g_array_index(f->locks, SimLock, i);
-
-        if (l.holder != sim_fd(fd) || l.start >= end || offset >= l.end) {
-            continue;
-        }
-        g_array_remove_index(f->locks, i);
-        if (l.start < offset) {
-            SimLock head = { l.holder, l.start, offset, l.exclusive };
-            g_array_append_val(f->locks, head);
-        }
-        if (l.end > end) {
-            SimLock tail = { l.holder, end, l.end, l.exclusive };
-            g_array_append_val(f->locks, tail);
-        }
-    }
-    return 0;
-}
-
-int sched_file_test_lock(int fd, uint64_t offset, uint64_t len, bool exclusive)
-{
-    SimFile *f = file_of(fd);
-
-    return !f ? -EBADF : lock_conflicts(f, sim_fd(fd), offset, offset + len, exclusive) ? -EAGAIN : 0;
-}
-
-int sched_file_lock(int fd, uint64_t offset, uint64_t len, bool exclusive)
-{
-    SimLock l = { sim_fd(fd), offset, offset + len, exclusive };
-    int ret = sched_file_test_lock(fd, offset, len, exclusive);
-
-    if (ret == 0) {
-        ret = sched_file_unlock(fd, offset, len);
-    }
-    if (ret == 0) {
-        g_array_append_val(file_of(fd)->locks, l);
-    }
-    return ret;
 }
 
 /* ---- Whole files ---- */
@@ -564,6 +475,13 @@ int sched_file_read_all(const char *path, size_t max, char **ret_buf, size_t *re
     *ret_len = f->length;
     *ret_buf = g_steal_pointer(&buf);
     return 0;
+}
+
+const char *sim_file_path(unsigned index)
+{
+    SimFile *f = sim.files && index < sim.files->len ? sim.files->pdata[index] : NULL;
+
+    return f ? f->path : NULL;
 }
 
 int sim_file_export(const char *path, const char *dest, bool after_crash)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3]
-_FOLDERS = (".", "impl/tools", "replay", "bugs")
+_FOLDERS = (".", "replay", "bugs", "iotests/guests")
 
 
 def build_dir():
@@ -17,7 +17,7 @@ def have_binary(name):
     """Path of a program of ours, or None if this build has no such program."""
     for folder in _FOLDERS:
         path = build_dir() / folder / name
-        if path.is_file() and os.access(path, os.X_OK):
+        if path.is_file() and (os.access(path, os.X_OK) or path.suffix == ".bin"):
             return path
     return None
 

@@ -24,7 +24,8 @@ class Sim:
 
     def run(self, *args, program="rondo-sim", prefix=(), check=None):
         cmd = [*prefix, str(rt.binary(program)), *map(str, args), "--"]
-        run = subprocess.run(cmd, cwd=self.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
+        run = subprocess.run(cmd, cwd=self.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                             timeout=300)
         if check is not None:
             assert run.returncode == check, f"status {run.returncode}\n{run.stdout}{run.stderr}"
         return run

@@ -2,7 +2,8 @@
 """Traces that are wrong, old or no longer apply: a clear error, and nothing is lost."""
 
 DEADLOCK = ["unit canary-deadlock", "switch thread=main at=thread.start object=one n=1 to=one",
-            "switch thread=one at=lock object=b n=1 to=main", "switch thread=main at=thread.start object=two n=1 to=two"]
+            "switch thread=one at=lock object=b n=1 to=main",
+                "switch thread=main at=thread.start object=two n=1 to=two"]
 
 
 def test_trace_of_another_version(sim):
