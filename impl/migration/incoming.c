@@ -192,7 +192,7 @@ void migration_incoming_init(void)
     mis->listener = -1;
     mis->addr.fd = -1;
     mis->start_bh = aio_bh_new(iohandler_get_aio_context(), incoming_start_bh, mis);
-    mis->done_bh = qemu_bh_new(process_incoming_migration_bh, mis);
+    mis->done_bh = aio_bh_new(iohandler_get_aio_context(), process_incoming_migration_bh, mis);
 }
 
 void migration_incoming_shutdown(void)

@@ -6,7 +6,7 @@
  */
 #include "migration/migration.h"
 
-#include "aio/bql.h"
+#include "aio/main_loop.h"
 #include "base/assert.h"
 #include "migration/global_state.h"
 #include "migration/migration_int.h"
@@ -318,7 +318,10 @@ bool migrate_continue(MigrationStatus state, GError **errp)
     return true;
 }
 
-/* Bottom half, and the end of migration_shutdown: the thread is done or about to be. */
+/*
+ * Bottom half, and the end of migration_shutdown: the thread is done or about to be. Of the iohandler context: it lets
+ * go of the BQL, which must not happen in the middle of whatever polls the main context.
+ */
 static void migrate_fd_cleanup(void *opaque)
 {
     MigrationState *s = opaque;
@@ -357,13 +360,13 @@ static void query_outgoing(MigrationReport *info, MigrationState *s)
     info->ram_dirty_pages_rate = ram.dirty_pages_rate;
     info->ram_dirty_sync_count = ram.dirty_sync_count;
     info->ram_precopy_bytes = s->precopy_bytes;
-    info->ram_downtime_bytes = s->downtime_bytes;
-    info->ram_mbps = s->mbps;
-    info->setup_time_ms = s->setup_time_ms;
+    __atomic_load(&s->downtime_bytes, &info->ram_downtime_bytes, __ATOMIC_RELAXED);
+    __atomic_load(&s->mbps, &info->ram_mbps, __ATOMIC_RELAXED);
+    __atomic_load(&s->setup_time_ms, &info->setup_time_ms, __ATOMIC_RELAXED);
     if (status_is_running(info->status)) {
         info->total_time_ms = migration_now_ms() - s->start_time_ms;
         info->has_expected_downtime = info->status != MIGRATION_STATUS_SETUP;
-        info->expected_downtime_ms = s->expected_downtime_ms;
+        __atomic_load(&s->expected_downtime_ms, &info->expected_downtime_ms, __ATOMIC_RELAXED);
     } else {
         info->total_time_ms = s->total_time_ms;
         info->has_downtime = info->status == MIGRATION_STATUS_COMPLETED;
@@ -417,7 +420,7 @@ void migration_object_init(bool autostart)
     sched_mutex_init(&s->error_lock, "migration-error");
     sched_sem_init(&s->pause_sem, "migration-pause", 0);
     sched_sem_init(&s->rate_sem, "migration-rate", 0);
-    s->cleanup_bh = qemu_bh_new(migrate_fd_cleanup, s);
+    s->cleanup_bh = aio_bh_new(iohandler_get_aio_context(), migrate_fd_cleanup, s);
     migration_options_init();
     savevm_init();
     migration_incoming_init();

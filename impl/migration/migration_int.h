@@ -59,13 +59,15 @@ struct MigrationState {
     uint64_t window_start_bytes;
     int64_t downtime_start_ms;
 
-    /* read by query; plain stores of one writer */
+    /* BQL */
     int64_t start_time_ms;
-    int64_t setup_time_ms;
     int64_t total_time_ms;
     int64_t downtime_ms;
-    int64_t expected_downtime_ms;
     uint64_t precopy_bytes;
+
+    /* atomics: stored by the thread, read by query */
+    int64_t setup_time_ms;
+    int64_t expected_downtime_ms;
     uint64_t downtime_bytes;
     double mbps;
 
@@ -85,7 +87,7 @@ struct MigrationIncomingState {
     QEMUFile *from_src_file;
     Coroutine *co;                      /* while it loads */
     QEMUBH *start_bh;                   /* iohandler context */
-    QEMUBH *done_bh;                    /* main context */
+    QEMUBH *done_bh;                    /* the same */
     GError *error;
 };
 

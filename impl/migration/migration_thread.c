@@ -20,6 +20,13 @@
 
 enum { WINDOW_MS = 100 };       /* rate limit and bandwidth measuring */
 
+/* A number that query-migrate may read at any moment. */
+#define STAT_STORE(s, field, value)                                 \
+    do {                                                            \
+        typeof((s)->field) stat_value_ = (value);                   \
+        __atomic_store(&(s)->field, &stat_value_, __ATOMIC_RELAXED); \
+    } while (0)
+
 static void thread_set_error(MigrationState *s, GError *err)
 {
     migrate_set_error(s, err);
@@ -69,7 +76,7 @@ static bool thread_setup(MigrationState *s)
         thread_set_error(s, err);
         return false;
     }
-    s->setup_time_ms = migration_now_ms() - s->start_time_ms;
+    STAT_STORE(s, setup_time_ms, migration_now_ms() - s->start_time_ms);
     return migrate_set_state(s, MIGRATION_STATUS_SETUP, MIGRATION_STATUS_ACTIVE);
 }
 
@@ -96,10 +103,10 @@ static void window_update(MigrationState *s)
     bandwidth = bytes / (uint64_t)spent_ms;         /* bytes per ms */
     s->threshold_size = (p->avail_switchover_bandwidth ? p->avail_switchover_bandwidth / 1000 : bandwidth) *
                         p->downtime_limit;
-    s->mbps = (double)bytes * 8 / (double)spent_ms / 1000;
+    STAT_STORE(s, mbps, (double)bytes * 8 / (double)spent_ms / 1000);
     remaining = ram_stats().remaining_pages * TARGET_PAGE_SIZE;
     if (bandwidth > 0) {
-        s->expected_downtime_ms = (int64_t)(remaining / bandwidth);
+        STAT_STORE(s, expected_downtime_ms, (int64_t)(remaining / bandwidth));
     }
     window_begin(s);
 }
@@ -169,7 +176,7 @@ static void migration_completion(MigrationState *s)
     ok = switchover_precopy(s, &err);
     bql_unlock();
     if (ok) {
-        s->downtime_bytes = qemu_file_transferred(s->to_dst_file) - s->precopy_bytes;
+        STAT_STORE(s, downtime_bytes, qemu_file_transferred(s->to_dst_file) - s->precopy_bytes);
         (void)migrate_set_state(s, MIGRATION_STATUS_DEVICE, MIGRATION_STATUS_COMPLETED);    /* unless cancelled */
         return;
     }
