@@ -138,8 +138,8 @@ def test_rebase_unsafe(disk, tmp_path):
 
 
 @pytest.mark.parametrize("args", [
-    [], ["-m", "1"], ["-W"], ["-S", "0"], ["-S", "64k"], ["-c"], ["-t", "none", "-T", "none"], ["-o", "cluster_size=4k"],
-    ["-p"]], ids=lambda a: " ".join(a) or "plain")
+    [], ["-m", "1"], ["-W"], ["-S", "0"], ["-S", "64k"], ["-c"], ["-t", "none", "-T", "none"],
+    ["-o", "cluster_size=4k"], ["-p"]], ids=lambda a: " ".join(a) or "plain")
 def test_convert(args, disk, tmp_path):
     out = tmp_path / "out.qcow2"
     r = rt.rondo_img("convert", "-O", "qcow2", *args, disk, out)
@@ -181,7 +181,8 @@ def filtered(text):
     ["aio_write -P 7 0 4k 4k", "aio_flush", "aio_read -P 7 0 8k", "aio_flush"],
     ["discard 64k 128k", "read -P 0 64k 128k"],
     ["write -z 0 64k", "write -z -u 64k 64k", "read -P 0 0 128k"], ["truncate 8M", "length"], ["read 100M 512"],
-    ["write -P 300 0 512"], ["read 0 1T"], ["write -n 0 512"], ["write -z -P 1 0 512"], ["read -P 3 -s 512 -l 512 0 4k"],
+    ["write -P 300 0 512"], ["read 0 1T"], ["write -n 0 512"], ["write -z -P 1 0 512"],
+    ["read -P 3 -s 512 -l 512 0 4k"],
     ["read -q 0 512"], ["nonsense"], ["read 0"], ["flush now"], ["write x 512"], ["help flush"],
     ["write -b 0 64k", "read -b 0 64k"]],
     ids="; ".join)
