@@ -15,7 +15,7 @@ packages=(
     gcc libc6-dev binutils patch meson ninja-build pkgconf
     libglib2.0-dev libjson-c-dev libzydis-dev zlib1g-dev libzstd-dev libdw-dev liburing-dev
     python3 python3-pytest python3-pytest-xdist python3-jinja2
-    qemu-utils lcov
+    qemu-utils seabios lcov
 )
 if [[ ${RONDO_CLANG:-0} = 1 ]]; then
     packages+=(clang-14 clang libclang-rt-14-dev llvm-14)
