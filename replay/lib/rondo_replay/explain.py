@@ -31,6 +31,9 @@ NOTABLE = {"bh.queue", "bh.dispatch", "co.schedule", "co.sched-bh.clear-mark", "
            "thread.join", "mig.switchover.step", "fault", "vcpu.exit"}
 
 
+GAP = None      # in a list of rows: some are left out here
+
+
 @dataclass
 class Event:
     step: int
@@ -87,12 +90,17 @@ def fold_middle(rows, limit):
     for i, (e, _) in enumerate(rows):
         if e.deviation:
             keep.update(range(max(0, i - 3), min(len(rows), i + 4)))
-    return [r for i, r in enumerate(rows) if i in keep], len(rows) - len(keep)
+    out = []
+    for i in sorted(keep):
+        if out and i - 1 not in keep:
+            out.append(GAP)
+        out.append(rows[i])
+    return out, len(rows) - len(keep)
 
 
 def threads_of(rows):
     seen = []
-    for e, _ in rows:
+    for e, _ in (r for r in rows if r is not GAP):
         if e.thread not in seen:
             seen.append(e.thread)
     return seen
@@ -104,7 +112,11 @@ def table(rows, width=28):
         width = max(18, min(36, (132 - 8) // len(threads) - 3))
     line = "+".join(["-" * 8] + ["-" * (width + 2)] * len(threads))
     out = ["   step | " + " | ".join(t[:width].ljust(width) for t in threads), line]
-    for e, count in rows:
+    for row in rows:
+        if row is GAP:
+            out.append("    ... |" + " |".join(" " * (width + 1) for _ in threads))
+            continue
+        e, count = row
         text = ("* " if e.deviation else "") + e.words() + (f" (x{count})" if count > 1 else "")
         wrapped = textwrap.wrap(text, width) or [""]
         for i, part in enumerate(wrapped):
@@ -149,12 +161,13 @@ deviations from the default schedule; everything else follows from them.
 {% if left_out %} {{ left_out }} rows in between are left out
 (--all shows them).{% endif %}</p>
 <table><tr><th>step</th>{% for t in threads %}<th>{{ t }}</th>{% endfor %}</tr>
-{% for e, count in rows %}<tr{% if e.deviation %} class="deviation"{% endif %}>
+{% for row in rows %}{% if not row %}<tr><td class="n">...</td></tr>
+{% else %}{% set e, count = row %}<tr{% if e.deviation %} class="deviation"{% endif %}>
 <td class="n" title="{{ e.time_ns }} ns">{{ e.step }}</td>
 {%- for t in threads %}<td{% if t == e.thread %} class="on"
 title="{{ e.kind }} {{ e.type }} {{ e.object }} #{{ e.occurrence }}">{{ e.words() }}
 {%- if count > 1 %} <span class="count">x{{ count }}</span>{% endif %}{% else %}>{% endif %}</td>{% endfor %}</tr>
-{% endfor %}</table>
+{% endif %}{% endfor %}</table>
 <h2>How it ended</h2><pre>{{ ending }}</pre>
 <h2>The trace</h2><pre>{{ trace }}</pre>
 </body></html>
