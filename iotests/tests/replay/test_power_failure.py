@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The power fails at a step: what had been flushed is on the disk, and a qcow2 image is never corrupt.
 
-A guest writes, flushes and reads back through virtio-blk; the run is ended at steps spread over its whole length, and
-the
-peer's qemu-img judges the image that each leaves behind.
-"""
+A guest writes, flushes and reads back through virtio-blk; the run is ended at steps spread over its whole length,
+and the peer's qemu-img judges the image that each leaves behind."""
 
 import json
 
@@ -18,7 +16,7 @@ def machine(folder, bus_options=""):
     return ["-machine", "pc", "-m", "4", "-nodefaults", "-display", "none", "-serial", "stdio",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-bios", rt.binary("virtio-blk-rw.bin"),
             "-drive", f"if=none,id=d0,format=qcow2,file={folder / 'd.qcow2'}",
-                "-device", f"virtio-blk-pci,drive=d0{bus_options}"]
+            "-device", f"virtio-blk-pci,drive=d0{bus_options}"]
 
 
 def run(sim, out, *options):
@@ -40,8 +38,8 @@ def test_power_failure_never_corrupts_a_qcow2_image(sim, disk, tmp_path):
     done, report = run(sim, tmp_path / "whole")
     assert "verified" in done.stdout, done.stdout + done.stderr
     rt.check_image(tmp_path / "whole" / "d.qcow2")
-    assert rt.qemu_img("compare", disk, tmp_path / "whole" / "d.qcow2", check=False).returncode == 1,
-           "nothing was written"
+    compared = rt.qemu_img("compare", disk, tmp_path / "whole" / "d.qcow2", check=False)
+    assert compared.returncode == 1, "nothing was written"
     for i in range(1, POINTS + 1):
         step = report["steps"] * i // (POINTS + 1)
         out = tmp_path / f"at{i}"
