@@ -6,7 +6,7 @@ MACHINE = [
     "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=pflash-writer.bin",
     "-drive", "if=pflash,unit=1,format=raw,file=flash.raw",
     "-blockdev", "driver=qcow2,node-name=disk0,file.driver=file,file.filename=disk.qcow2",
-    "-qmp", "unix:qmp.sock,server=on,wait=off",
+    "-qmp", "unix:qmp.sock,server=on,wait=off", "-S",
 ]
 
 
@@ -17,6 +17,7 @@ def prepare(env):
 
 
 def client(vm):
+    vm.qmp("cont")
     vm.qmp("snapshot-save", job_id="save0", tag="snap0", vmstate="disk0", devices=["disk0"])
     vm.wait_event("JOB_STATUS_CHANGE", id="save0", status="concluded")
     vm.qmp("job-dismiss", id="save0")
