@@ -3,6 +3,7 @@
 #include "aio/coroutine.h"
 #include "aio/wait.h"
 #include "block/backend.h"
+#include "cpu/vcpu.h"
 #include "devices/device.h"
 #include "machine/runstate.h"
 #include "migration/migration.h"
@@ -261,7 +262,26 @@ static void print_dump_item(Monitor *mon, uint64_t value, char format, unsigned 
     }
 }
 
-static void hmp_physical_dump(Monitor *mon, HmpArgs *args)
+/* @cpu: whose page tables to use; NULL: @addr is physical. Items do not cross pages unless misaligned. */
+static bool read_guest(CPUState *cpu, uint64_t addr, uint8_t *buf, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++) {
+        uint64_t phys = addr + i;
+
+        if (cpu) {
+            phys = cpu_x86_get_phys(cpu->x86, phys);
+            if (phys == UINT64_MAX) {
+                return false;
+            }
+        }
+        if (address_space_read(&address_space_memory, phys, MEMTXATTRS_UNSPECIFIED, buf + i, 1) != MEMTX_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void dump_memory(Monitor *mon, HmpArgs *args, CPUState *cpu)
 {
     uint64_t addr = (uint64_t)hmp_arg_int(args, "addr", 0);
     unsigned count, size;
@@ -278,7 +298,7 @@ static void hmp_physical_dump(Monitor *mon, HmpArgs *args)
         if (i % (16 / size) == 0) {
             monitor_printf(mon, "%s%016" G_GINT64_MODIFIER "x:", i ? "\n" : "", addr);
         }
-        if (address_space_read(&address_space_memory, addr, MEMTXATTRS_UNSPECIFIED, raw, size) != MEMTX_OK) {
+        if (!read_guest(cpu, addr, raw, size)) {
             monitor_printf(mon, " Cannot access memory");
             break;
         }
@@ -288,6 +308,25 @@ static void hmp_physical_dump(Monitor *mon, HmpArgs *args)
         print_dump_item(mon, value, format, size);
     }
     monitor_puts(mon, "\n");
+}
+
+static void hmp_physical_dump(Monitor *mon, HmpArgs *args)
+{
+    dump_memory(mon, args, NULL);
+}
+
+static void hmp_memory_dump(Monitor *mon, HmpArgs *args)
+{
+    if (!first_cpu) {
+        monitor_puts(mon, "No CPU\n");
+        return;
+    }
+    if (runstate_is_running()) {
+        /* The page tables are those of a thread that is using them. */
+        monitor_puts(mon, "Stop the VM first; xp works at any time\n");
+        return;
+    }
+    dump_memory(mon, args, first_cpu);
 }
 
 const HmpCommand hmp_commands[] = {
@@ -315,6 +354,7 @@ const HmpCommand hmp_commands[] = {
     { "device_del", "id:s", "device", "remove device", hmp_device_del },
     { "object_add", "object:S", "type,id=str[,prop=value][,...]", "create an object", hmp_object_add },
     { "object_del", "id:s", "id", "destroy an object", hmp_object_del },
+    { "x", "fmt:/,addr:i", "/fmt addr", "virtual memory dump starting at 'addr'", hmp_memory_dump },
     { "xp", "fmt:/,addr:i", "/fmt addr", "physical memory dump starting at 'addr'", hmp_physical_dump },
     { NULL },
 };

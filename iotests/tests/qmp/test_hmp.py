@@ -46,7 +46,7 @@ def test_session(vm, requires, golden, tmp_path, program):
     text = converse(tmp_path / "hmp", [
         "info version", "info status", "info name", "info block", "drive_add 0 if=none,id=d0,driver=null-co,size=65536",
         "info block", "info iothreads", "info jobs", "info snapshots", "info savevm", "info migrate", "info kvm",
-        "info cpus", "info memory_size_summary", "xp /4xb 0x8000", "xp /2q 0",
+        "info cpus", "info memory_size_summary", "xp /4xb 0x8000", "x /2dw 0x8000", "xp /2q 0",
         "block_resize d0", "block_resize none 1M",
         "device_add warp", "device_del none", "object_add iothread,id=t1", "object_del t1", "object_del t1",
         "migrate_set_capability events on", "migrate_set_capability warp on", "loadvm none", "help quit", "nonsense"])
