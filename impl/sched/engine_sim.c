@@ -219,7 +219,11 @@ uint64_t sched_vcpu_slice(SchedObject *cpu, uint64_t max)
 {
     uint64_t n = max;
 
-    sim.current->yielding = true;       /* a guest that spins must not keep the others out */
+    /* A guest that spins may be the only one that can run: look for real peers before every slice of it. */
+    if (sim.config.world.live) {
+        (void)sim_stream_live_wait(0);
+    }
+    sim.current->yielding = true;       /* nor must it keep the others out */
     sim_op(SCHED_K_VCPU_SLICE, cpu, SIM_SITE, NULL, NULL, -1);
     if (sim.config.oracle.slice) {
         n = sim.config.oracle.slice(sim.config.oracle.opaque, sim.current, &sim.current->op, max);
