@@ -49,7 +49,7 @@ def world(tmp_path):
                 if not link.exists():
                     link.symlink_to(f"/usr/bin/{tool}")
             result = subprocess.run([str(SETUP), *args], capture_output=True, text=True,
-                                    env={**os.environ, "PATH": str(bin_dir)})
+                                    env={**os.environ, "RONDO_CLANG": "0", "PATH": str(bin_dir)})
             return result, calls.read_text().splitlines()
         return run
     return prepare
