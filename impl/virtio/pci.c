@@ -134,7 +134,7 @@ static uint64_t virtio_pci_common_read(void *opaque, hwaddr addr, unsigned size)
     case COMMON_NUMQ:
         return vdev->num_queues;
     case COMMON_STATUS:
-        return vdev->status;
+        return __atomic_load_n(&vdev->status, __ATOMIC_SEQ_CST);       /* virtio_error() may set a bit meanwhile */
     case COMMON_CFGGENERATION:
         return vdev->generation & 0xff;
     case COMMON_Q_SELECT:

@@ -41,7 +41,7 @@ void virtio_error(VirtIODevice *vdev, const char *fmt, ...)
     va_end(ap);
     vdev->broken = true;
     if (virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1)) {
-        vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+        __atomic_fetch_or(&vdev->status, VIRTIO_CONFIG_S_NEEDS_RESET, __ATOMIC_SEQ_CST);
         /* A queue's thread may not touch interrupt lines: the main loop does it. */
         qemu_bh_schedule(vdev->error_bh);
     }
