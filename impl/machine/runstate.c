@@ -22,7 +22,7 @@ struct VMChangeStateEntry {
 
 #define BIT(s) (1u << RUN_STATE_##s)
 
-/* From each state: which states may follow. */
+/* From each state: which states may follow. A migration that fails goes back to the state that it found. */
 static const uint32_t runstate_transitions[RUN_STATE__MAX] = {
     [RUN_STATE_DEBUG] = BIT(RUNNING) | BIT(FINISH_MIGRATE) | BIT(PRELAUNCH) | BIT(SUSPENDED),
     [RUN_STATE_INMIGRATE] = BIT(INTERNAL_ERROR) | BIT(IO_ERROR) | BIT(PAUSED) | BIT(RUNNING) | BIT(SHUTDOWN) |
@@ -37,8 +37,9 @@ static const uint32_t runstate_transitions[RUN_STATE__MAX] = {
                             BIT(RESTORE_VM) | BIT(SAVE_VM),
     [RUN_STATE_FINISH_MIGRATE] = BIT(RUNNING) | BIT(PAUSED) | BIT(POSTMIGRATE) | BIT(PRELAUNCH) | BIT(COLO) |
                                  BIT(INTERNAL_ERROR) | BIT(IO_ERROR) | BIT(SHUTDOWN) | BIT(SUSPENDED) |
-                                 BIT(WATCHDOG) | BIT(GUEST_PANICKED),
-    [RUN_STATE_RESTORE_VM] = BIT(RUNNING) | BIT(PRELAUNCH) | BIT(PAUSED) | BIT(SUSPENDED),
+                                 BIT(WATCHDOG) | BIT(GUEST_PANICKED) | BIT(DEBUG) | BIT(RESTORE_VM) | BIT(SAVE_VM),
+    /* A load that failed leaves the VM here, and clients may migrate it then. */
+    [RUN_STATE_RESTORE_VM] = BIT(RUNNING) | BIT(PRELAUNCH) | BIT(PAUSED) | BIT(SUSPENDED) | BIT(FINISH_MIGRATE),
     [RUN_STATE_RUNNING] = BIT(DEBUG) | BIT(INTERNAL_ERROR) | BIT(IO_ERROR) | BIT(PAUSED) | BIT(FINISH_MIGRATE) |
                           BIT(RESTORE_VM) | BIT(SAVE_VM) | BIT(SHUTDOWN) | BIT(WATCHDOG) | BIT(GUEST_PANICKED) |
                           BIT(COLO) | BIT(SUSPENDED),

@@ -85,6 +85,24 @@ static void test_requests(void)
     qemu_set_reset_handler(NULL, NULL);
 }
 
+/* QMP can ask for a migration in each of these, and it may fail after it has stopped the VM. */
+static void test_migration_from_anywhere(void)
+{
+    static const RunState states[] = {
+        RUN_STATE_RESTORE_VM, RUN_STATE_SAVE_VM, RUN_STATE_PAUSED, RUN_STATE_IO_ERROR, RUN_STATE_INTERNAL_ERROR,
+        RUN_STATE_GUEST_PANICKED, RUN_STATE_SHUTDOWN, RUN_STATE_WATCHDOG, RUN_STATE_DEBUG,
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(states); i++) {
+        runstate_set(RUN_STATE_PRELAUNCH);          /* as a reset does */
+        vm_start();
+        g_assert_cmpint(vm_stop(states[i]), ==, 0);
+        g_assert_cmpint(vm_stop_force_state(RUN_STATE_FINISH_MIGRATE), ==, 0);
+        g_assert_true(runstate_check(RUN_STATE_FINISH_MIGRATE));
+        runstate_set(states[i]);
+    }
+}
+
 static void test_bad_transition(void)
 {
     if (g_test_subprocess()) {
@@ -102,6 +120,7 @@ int main(int argc, char **argv)
     g_test_add_func("/runstate/order", test_order);
     g_test_add_func("/runstate/removal-inside", test_removal_inside);
     g_test_add_func("/runstate/requests", test_requests);
+    g_test_add_func("/runstate/migration-from-anywhere", test_migration_from_anywhere);
     g_test_add_func("/runstate/bad-transition", test_bad_transition);
     return test_board_run();
 }
