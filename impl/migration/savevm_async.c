@@ -488,6 +488,7 @@ int load_snapshot_from_blockdev(const char *filename, GError **errp)
     ret = qemu_loadvm_state(f, errp);
     if (ret < 0) {
         error_prepend(errp, "Error %d while loading VM state: ", ret);
+        qemu_system_reset(SHUTDOWN_CAUSE_NONE);     /* a client may let it run, and nobody has checked what is in it */
     }
     (void)qemu_fclose(f);       /* only read */
     blk_op_unblock_all(blk, blocker);

@@ -140,7 +140,10 @@ bool save_snapshot(const char *name, bool overwrite, const char *vmstate, bool h
     return ok;
 }
 
-/* Read the state of @bs into the machine, which was reset. */
+/*
+ * Read the state of @bs into the machine, which was reset. If that fails half way, the machine is reset once more: its
+ * devices hold values that nobody has checked, and a client may let it run.
+ */
 static bool load_vmstate(BlockDriverState *bs, GError **errp)
 {
     QEMUFile *f = qemu_fopen_bdrv(bs, false);
@@ -150,6 +153,7 @@ static bool load_vmstate(BlockDriverState *bs, GError **errp)
     ret = qemu_loadvm_state(f, errp);
     if (ret < 0) {
         error_prepend(errp, "Error %d while loading VM state: ", ret);
+        qemu_system_reset(SHUTDOWN_CAUSE_SNAPSHOT_LOAD);
     }
     return qemu_fclose(f) == 0 && ret == 0;
 }

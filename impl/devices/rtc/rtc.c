@@ -203,6 +203,7 @@ static void rtc_reset(DeviceState *dev)
     RTCState *s = (RTCState *)dev;
 
     s->cmos[RTC_REG_B] &= ~0x78;
+    s->index = 0;               /* may be out of range after a load that failed */
 }
 
 static int rtc_post_load(void *opaque, int version_id)

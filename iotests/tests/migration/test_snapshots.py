@@ -84,6 +84,27 @@ def test_saved_vm_starts_in_a_new_process(host, counting):
     assert counting.wait_more(machine) >= before
 
 
+def test_half_loaded_state_never_runs(host, counting):
+    """The state breaks off after the processor and most devices are loaded: cont finds a machine that was reset."""
+    machine = host()
+    saved = counting.wait_more(machine, 6)
+    assert machine.hmp("savevm here") == ""
+    disk = machine.qmp("query-named-block-nodes")[0]["file"]
+    machine.quit()
+    with open(disk, "r+b") as f:
+        at = f.read().rindex(b"/virtio_pci\0")
+        f.seek(at)
+        f.write(b"/nobody_has")
+    machine = host()
+    counting.wait_more(machine)
+    assert "Unknown savevm section" in machine.hmp("loadvm here")
+    assert machine.qmp("query-status")["status"] == "restore-vm"
+    seen = len(counting.passes(machine))
+    machine.qmp("cont")
+    counting.wait_more(machine)
+    assert counting.passes(machine)[seen] < saved
+
+
 # ---- Asynchronous ----
 
 def state_file(tmp_path):
