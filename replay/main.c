@@ -5,6 +5,7 @@
  */
 #include "replay/session.h"
 #include "replay/units.h"
+#include "replay/checkpoint.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "machine/machine.h"
@@ -181,23 +182,11 @@ static void catch_crashes(void)
 
 /** replay_stop: where a debugger stops for --stop-at. The step is also in replay_step, for a watchpoint. */
 void replay_stop(void);
-/** replay_where: for a debugger to call: what every thread is about to do, and what the running one just did. */
-void replay_where(void);
 volatile uint64_t replay_step;
 
 __attribute__((noinline)) void replay_stop(void)
 {
     __asm__ volatile("");
-}
-
-void replay_where(void)
-{
-    for (SchedThread *t = sim_thread_next(NULL); t; t = sim_thread_next(t)) {
-        const SimOp *op = sim_thread_op(t);
-
-        fprintf(stderr, "%s %s: %s %s %s\n", t == sim_running() ? "*" : " ", sched_thread_name(t),
-                sim_kind_name(op->kind), op->type, op->object);
-    }
 }
 
 static void event_explore(void *opaque, SchedThread *self)
@@ -222,6 +211,9 @@ static void event_log(void *opaque, SchedThread *self)
     }
     if ((gint64)sim_steps() == session.options.end_at) {
         session.run_ended(&session, SIM_EXIT, 0, "ended where --end-at said");
+    }
+    if (session.options.checkpoints && (sim_steps() == 1 || sim_steps() % session.options.checkpoints == 0)) {
+        checkpoint_leave(sim_steps());
     }
     if ((gint64)sim_steps() == session.options.stop_at) {
         replay_stop();
@@ -310,8 +302,12 @@ static int session_run(Session *s)
     if (o->mode == MODE_EXPLORE) {
         s->explorer = explorer_new(s);
         oracle.event = event_explore;
-    } else if (s->log || o->stop_at || o->end_at) {
+    } else if (s->log || o->stop_at || o->end_at || o->checkpoints) {
         oracle.event = event_log;
+    }
+    if (o->checkpoints && checkpoint_init(getppid()) < 0) {
+        perror("rondo-sim: checkpoints");
+        return 2;
     }
     config = session_config(s, oracle);
     catch_crashes();
@@ -344,6 +340,8 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
         { "end-at", 0, 0, G_OPTION_ARG_INT64, &o->end_at, "End the run at this step", "STEP" },
         { "power-fails", 0, 0, G_OPTION_ARG_NONE, &o->power_fails, "With --images: only what was flushed", NULL },
         { "stop-at", 0, 0, G_OPTION_ARG_INT64, &o->stop_at, "Call replay_stop() at this step, for a debugger", "STEP" },
+        { "checkpoints", 0, 0, G_OPTION_ARG_INT64, &o->checkpoints,
+          "For a debugger: leave a copy of the process every STEPS", "STEPS" },
         { "strategy", 0, 0, G_OPTION_ARG_STRING, &o->strategy, "random, pct (default) or pos", "NAME" },
         { "seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "First seed (default 1)", "N" },
         { "runs", 0, 0, G_OPTION_ARG_INT64, &o->runs, "Stop after so many schedules", "N" },

@@ -6,55 +6,76 @@
     rondo-back [N]     N steps back (default 1)
     rondo-where        the step, and what every thread is about to do
 
-Going back restarts the nearest earlier checkpoint, a forked copy of the process, and runs forward from there: the
-replay is deterministic, so that is the same place.
+Going back attaches to the nearest earlier checkpoint, a copy of the process that the simulator has forked and that
+waits there (replay/checkpoint.h), and runs forward from it: the replay is deterministic, so that is the same place.
 """
 import os
 
 import gdb
 
-CHECKPOINT_EVERY = 200
-
 
 class Replay:
-    def __init__(self):
-        self.checkpoints = {}       # step -> gdb's checkpoint number
-
     def step(self):
         return int(gdb.parse_and_eval("replay_step"))
 
-    def run_to(self, target):
-        gdb.execute(f"set var session.options.stop_at = {target}", to_string=True)
-        gdb.execute("continue", to_string=True)
-
-    def checkpoint(self):
-        out = gdb.execute("checkpoint", to_string=True)
-        self.checkpoints[self.step()] = int(out.split()[1].rstrip(":"))
+    def checkpoints(self):
+        """Pairs (step, process) that can be gone back to."""
+        table, found = gdb.parse_and_eval("replay_checkpoints"), []
+        while int(table[len(found)]["step"]):
+            entry = table[len(found)]
+            found.append((int(entry["step"]), int(entry["pid"])))
+        return [(step, pid) for step, pid in found if pid]
 
     def forward(self, target):
-        while self.step() < target:
-            stop = min(target, (self.step() // CHECKPOINT_EVERY + 1) * CHECKPOINT_EVERY)
-            self.run_to(stop)
-            if self.step() != stop:
-                raise gdb.GdbError("the run ended before that step")
-            if stop % CHECKPOINT_EVERY == 0 and stop not in self.checkpoints:
-                self.checkpoint()
+        if self.step() == target:
+            return
+        gdb.execute(f"set var session.options.stop_at = {target}", to_string=True)
+        gdb.execute("continue", to_string=True)
+        if not gdb.selected_inferior().pid or self.step() != target:
+            raise gdb.GdbError(f"the run ended before step {target}")
+
+    def back(self, target):
+        earlier = [c for c in self.checkpoints() if c[0] <= target]
+        if not earlier:
+            raise gdb.GdbError("there is no checkpoint before that step")
+        _, pid = max(earlier)
+        gdb.execute("kill", to_string=True)
+        gdb.execute(f"attach {pid}", to_string=True)
+        # The copy stands just before the place where a step is looked at, so the step of the checkpoint stops, too.
+        gdb.execute(f"set var session.options.stop_at = {target}", to_string=True)
+        gdb.execute("set var replay_go = 1", to_string=True)
+        gdb.execute("continue", to_string=True)
 
     def goto(self, target):
-        if target < self.step():
-            earlier = [s for s in self.checkpoints if s <= target]
-            if not earlier:
-                raise gdb.GdbError("no checkpoint before that step; start again with --at")
-            gdb.execute(f"restart {self.checkpoints[max(earlier)]}", to_string=True)
-            # A checkpoint is used up when it runs: leave a copy behind.
-            del self.checkpoints[max(earlier)]
-            self.checkpoint()
-        self.forward(target)
+        if target < 1:
+            raise gdb.GdbError("steps are counted from 1")
+        if not int(gdb.parse_and_eval("replay_checkpoints")):
+            self.travel(target)
+        else:
+            (self.back if target < self.step() else self.forward)(target)
         self.where()
 
+    def travel(self, target):
+        """Under rr: nothing may be written into the recording, but it runs backwards by itself."""
+        watch = gdb.Breakpoint("replay_step", gdb.BP_WATCHPOINT, gdb.WP_WRITE, internal=True)
+        watch.condition = f"replay_step == {target}"
+        try:
+            gdb.execute("reverse-continue" if target < self.step() else "continue", to_string=True)
+        finally:
+            watch.delete()
+        if self.step() != target:
+            raise gdb.GdbError(f"the recording has no step {target} in that direction")
+
     def where(self):
+        """Reads only: calling into a stopped program is what some kernels' ptrace cannot do."""
         print(f"step {self.step()}")
-        gdb.execute("call (void)replay_where()", to_string=False)
+        threads, current = gdb.parse_and_eval("sim.threads"), int(gdb.parse_and_eval("sim.current"))
+        for i in range(int(threads["len"])):
+            t = threads["pdata"][i].cast(gdb.lookup_type("SchedThread").pointer()).dereference()
+            if not t["done"]:
+                kind = gdb.parse_and_eval(f"'sim_inspect.c'::kinds[{int(t['op']['kind'])}].name").string()
+                mark = "*" if int(t.address) == current else " "
+                print(f"{mark} {t['name'].string()}: {kind} {t['op']['type'].string()} {t['op']['object'].string()}")
 
 
 replay = Replay()
@@ -79,13 +100,10 @@ command("rondo-back", lambda n: replay.goto(replay.step() - n))
 command("rondo-where", lambda n: replay.where())
 
 for setting in ("pagination off", "confirm off", "print thread-events off", "breakpoint pending on",
-                "startup-with-shell off"):
+                "startup-with-shell off", "follow-fork-mode parent", "detach-on-fork on", "print inferior-events off"):
     gdb.execute("set " + setting, to_string=True)
 gdb.execute("handle SIGCHLD nostop noprint pass", to_string=True)
 gdb.execute("break replay_stop", to_string=True)
 if "RONDO_STEP" in os.environ:
-    target = int(os.environ["RONDO_STEP"])
-    gdb.execute("run", to_string=True)      # started with --stop-at 1
-    replay.checkpoint()
-    replay.goto(target)
-    gdb.execute("up", to_string=True)
+    gdb.execute("run", to_string=True)      # started with --stop-at and --checkpoints
+    replay.where()

@@ -10,6 +10,9 @@ from . import sim
 from .bugs import SOURCE, Problem
 
 
+CHECKPOINT_EVERY = 200
+
+
 def _command(bug, fixed):
     return [str(sim.program("rondo-sim" if fixed else bug.mutant)), "--replay", str(bug.trace)]
 
@@ -21,7 +24,8 @@ def gdb(bug, step, fixed):
     with sim.scratch(bug.scenario) as folder:
         script = SOURCE / "replay/lib/gdb_rondo.py"
         env = dict(os.environ, RONDO_STEP=str(step))
-        cmd = ["gdb", "-q", "-x", str(script), "--args", *_command(bug, fixed), "--stop-at", "1", "--"]
+        cmd = ["gdb", "-q", "-x", str(script), "--args", *_command(bug, fixed), "--stop-at", str(step),
+               "--checkpoints", str(CHECKPOINT_EVERY), "--"]
         return subprocess.run(cmd, cwd=folder, env=env).returncode
 
 
