@@ -5,6 +5,7 @@
  */
 #include "aio/iothread.h"
 #include "block/block.h"
+#include "cpu/vcpu.h"
 #include "devices/device.h"
 #include "monitor/monitor_int.h"
 #include "monitor/qapi_events.h"
@@ -200,16 +201,20 @@ void qmp_device_add(json_object *args, json_object **ret, GError **errp)
 
 void qmp_device_del(const char *id, GError **errp)
 {
-    DeviceState *dev = device_find_by_id(id);
     g_autofree char *name = NULL, *path = NULL;
+    bool deleted;
 
-    if (!dev) {
+    if (!device_find_by_id(id)) {
         error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found", id);
         return;
     }
     name = g_strdup(id);
     path = g_strdup_printf(PERIPHERAL "/%s", id);
-    if (qdev_unplug(id, errp)) {
+    /* A processor that waits for the big lock to access the device has found its region already. */
+    pause_all_vcpus();
+    deleted = qdev_unplug(id, errp);
+    resume_all_vcpus();
+    if (deleted) {
         qapi_event_send_device_deleted(name, path);
     }
 }

@@ -174,3 +174,15 @@ def test_requests_before_and_after_migration(iothread, tmp_path, image, vm, requ
     source.qmp("stop")
     source.quit()
     rt.check_image(disk)
+
+
+def test_controller_unplugged_under_the_guests_hands(guest):
+    """The guest never stops touching its registers; an access that is under way must find the device or nothing."""
+    for _ in range(3):
+        machine, console = guest(iothread=False)
+        console.sock.sendall(b"l")
+        console.wait(b"..")
+        machine.qmp("device_del", {"id": "hd"})
+        machine.qmp("device_del", {"id": "s0"})
+        assert machine.qmp("query-status")["status"] == "running"
+        machine.quit()
