@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from . import sim
@@ -33,17 +34,20 @@ def rr_refusal():
     """Why rr cannot record here, in its own words; None if it can."""
     if not shutil.which("rr"):
         return "rr is not installed (apt-get install rr)"
-    run = subprocess.run(["rr", "record", "-o", "/dev/null/none", "true"], capture_output=True, text=True)
-    for line in (run.stderr + run.stdout).splitlines():
-        if "perf" in line and ("Unable" in line or "Permission" in line or "counter" in line):
-            return line.strip().split("] ")[-1]
-    return None
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(["rr", "record", "-o", f"{folder}/probe", "true"], capture_output=True, text=True,
+                             stdin=subprocess.DEVNULL)
+    if run.returncode == 0:
+        return None
+    said = [line.split("] ")[-1].split(";")[0].strip() for line in (run.stderr + run.stdout).splitlines()
+            if line.startswith("[FATAL") or "perf" in line]
+    return said[0].rstrip(".") if said else f"rr record ends with status {run.returncode}"
 
 
 def rr(bug, fixed):
     why = rr_refusal()
     if why:
-        raise Problem(f"rr cannot record here: {why} Use instead: replay/replay --gdb {bug.id} --at STEP "
+        raise Problem(f"rr cannot record here: {why}. Use instead: replay/replay --gdb {bug.id} --at STEP "
                       "(goes backwards too)")
     with sim.scratch(bug.scenario) as folder:
         recording = Path(folder) / "rr"
