@@ -46,6 +46,8 @@ class Event:
     deviation: bool = False
 
     def words(self):
+        if self.kind == "thread.start" and self.object == self.thread:
+            return "begins"
         return WORDS.get(self.kind, self.kind + " %o").replace("%o", self.object)
 
 

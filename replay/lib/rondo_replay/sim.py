@@ -240,7 +240,13 @@ def explore(binary, trace, folder, out, *, strategy="pct", seed=1, runs=0, secon
         procs.append(subprocess.Popen([*cmd, "--"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                       text=True,
                                       stdin=subprocess.DEVNULL))
-    return _collect(procs, progress, keep_going)
+    try:
+        return _collect(procs, progress, keep_going)
+    finally:
+        for p in procs:
+            if p.poll() is None:
+                p.kill()        # its runs end with it
+            p.wait()
 
 
 def _collect(procs, progress, keep_going):
