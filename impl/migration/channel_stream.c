@@ -141,15 +141,24 @@ static const QEMUFileOps stream_ops = {
     .shutdown = stream_shutdown,
 };
 
-QEMUFile *qemu_fopen_stream(int fd, bool is_writable, bool child)
+QEMUFile *qemu_fopen_stream(int fd, bool is_writable, bool child, GError **errp)
 {
     StreamChannel *c = g_new0(StreamChannel, 1);
+    int ret;
 
     sched_object_init(&c->o, "stream", "migration");
     c->fd = fd;
     c->child = child;
-    if (sched_notifier_init(&c->stop, "migration-stop") < 0) {
-        base_fatal("migration: cannot create an event notifier");
+    ret = sched_notifier_init(&c->stop, "migration-stop");
+    if (ret < 0) {
+        error_setg_errno(errp, ret, "Unable to create an event notifier for the migration stream");
+        if (child) {
+            (void)sched_stream_wait_child(fd);      /* it has not seen a byte: how it ends says nothing */
+        } else {
+            sched_close(fd);
+        }
+        g_free(c);
+        return NULL;
     }
     if (sched_stream_set_blocking(fd, false) < 0) {
         /* A plain file has no such mode, and never says EAGAIN. */

@@ -124,12 +124,18 @@ static void incoming_accept(void *opaque)
 {
     MigrationIncomingState *mis = opaque;
     int fd = sched_stream_accept(mis->listener);
+    GError *err = NULL;
 
     if (fd < 0) {
         return;     /* the peer has gone again; wait for the next */
     }
+    mis->from_src_file = qemu_fopen_stream(fd, false, false, &err);
+    if (!mis->from_src_file) {
+        migration_report(err);
+        g_error_free(err);
+        return;     /* that peer is lost; the next may find a free descriptor */
+    }
     incoming_close_listener(mis);
-    mis->from_src_file = qemu_fopen_stream(fd, false, false);
     incoming_start_bh(mis);
 }
 

@@ -124,8 +124,10 @@ QEMUFile *qemu_fopen_bdrv(BlockDriverState *bs, bool is_writable);
  * qemu_fopen_stream: a stream descriptor of sched/io.h, taken over. In a coroutine a read that has no data
  * yields until the descriptor is ready; elsewhere reads and writes block the thread.
  * @child: the descriptor came from sched_stream_spawn: closing waits for the child and fails if it failed.
+ * NULL with @errp if there is no descriptor left for its notifier; then @fd is closed.
  */
-QEMUFile *qemu_fopen_stream(int fd, bool is_writable, bool child);
+G_GNUC_WARN_UNUSED_RESULT
+QEMUFile *qemu_fopen_stream(int fd, bool is_writable, bool child, GError **errp);
 
 /** qemu_fopen_file: a file descriptor of sched/io.h, taken over; position 0 is byte @offset of the file. */
 QEMUFile *qemu_fopen_file(int fd, uint64_t offset, bool is_writable);

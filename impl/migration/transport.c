@@ -107,7 +107,7 @@ static QEMUFile *open_exec(const char *command, bool outgoing, GError **errp)
         error_setg_errno(errp, fd, "Unable to run '%s'", command);
         return NULL;
     }
-    return qemu_fopen_stream(fd, outgoing, true);
+    return qemu_fopen_stream(fd, outgoing, true, errp);
 }
 
 static QEMUFile *open_fd(MigrationAddress *a, bool outgoing, GError **errp)
@@ -119,7 +119,7 @@ static QEMUFile *open_fd(MigrationAddress *a, bool outgoing, GError **errp)
         return NULL;
     }
     a->fd = -1;     /* the stream closes it */
-    return qemu_fopen_stream(fd, outgoing, false);
+    return qemu_fopen_stream(fd, outgoing, false, errp);
 }
 
 static QEMUFile *open_file(const MigrationAddress *a, bool outgoing, GError **errp)
@@ -159,7 +159,7 @@ QEMUFile *migration_open_outgoing(MigrationAddress *a, GError **errp)
         error_setg_errno(errp, fd, "Failed to connect to '%s'", strchr(a->addr, ':') + 1);
         return NULL;
     }
-    return qemu_fopen_stream(fd, true, false);
+    return qemu_fopen_stream(fd, true, false, errp);
 }
 
 QEMUFile *migration_open_incoming(MigrationAddress *a, GError **errp)

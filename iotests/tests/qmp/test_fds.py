@@ -7,6 +7,7 @@ already had are also checked with the distribution's QEMU.
 import array
 import json
 import os
+import resource
 import socket
 import time
 
@@ -116,6 +117,16 @@ def test_named_descriptors_end_with_their_connection(rondo, image_file, read_wri
     reconnect(rondo)
     assert rondo.monitor.execute_error("closefd", {"fdname": "x"}).desc == "File descriptor named 'x' not found"
     assert open_files(rondo, image_file) == 0
+
+
+def test_migration_without_a_free_descriptor(rondo, read_write):
+    """A client fills the table of descriptors and asks for more: an error, and the VM lives."""
+    resource.prlimit(rondo.process.pid, resource.RLIMIT_NOFILE, (100, 100))
+    names = [f"f{i}" for i in range(100)]
+    kept = [name for name in names if "return" in pass_fd(rondo, read_write, "getfd", {"fdname": name})]
+    assert 0 < len(kept) < len(names)
+    assert "Too many open files" in rondo.monitor.execute_error("migrate", {"uri": f"fd:{kept[0]}"}).desc
+    assert rondo.qmp("query-status")["status"] == "prelaunch"
 
 
 @pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
