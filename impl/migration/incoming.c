@@ -81,6 +81,8 @@ static void incoming_failed(MigrationIncomingState *mis, int ret, GError *err)
         if (mis->exit_on_error) {
             sched_exit(1);
         }
+        /* Clients may still look into the devices, and nobody has checked what the stream left there. */
+        qemu_system_reset_request(SHUTDOWN_CAUSE_SUBSYSTEM_RESET);
     }
     mis->error = err;
     migration_incoming_state_destroy(mis);

@@ -302,6 +302,7 @@ static void test_broken_stream_fails_the_receiver_only(void)
     g_assert_true(migrate_incoming(uri, -1, false, NULL));
     wait_for_incoming(MIGRATION_STATUS_FAILED);
     g_assert_cmpint(runstate_get(), ==, RUN_STATE_INMIGRATE);
+    g_assert_cmpint(qemu_reset_requested_get(), ==, SHUTDOWN_CAUSE_SUBSYSTEM_RESET);
     report = migration_query();
     g_assert_cmpint(report->status, ==, MIGRATION_STATUS_FAILED);
     g_assert_nonnull(strstr(report->error_desc, "load of migration failed: "));
