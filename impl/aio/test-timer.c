@@ -45,6 +45,23 @@ static void test_order_and_once(void)
     text_check("bac");
 }
 
+/* A timer that comes due while the poll works out how long to sleep: it must not sleep for ever. */
+static void test_due_while_the_poll_looks(void)
+{
+    QEMUTimer a;
+
+    text = g_string_new("");
+    aio_timer_init(ctx(), &a, QEMU_CLOCK_REALTIME, SCALE_NS, say, TEST_TEXT("a"));
+    for (int offset = 0; offset < 2000; offset += 10) {
+        timer_mod(&a, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + offset);
+        while (timer_pending(&a)) {
+            aio_poll(ctx(), true);
+        }
+    }
+    g_assert_cmpuint(text->len, ==, 200);
+    g_string_free(text, true);
+}
+
 static void test_change_and_stop(void)
 {
     QEMUTimer a, b;
@@ -188,6 +205,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/timer/order", test_order_and_once);
+    g_test_add_func("/timer/due-while-looking", test_due_while_the_poll_looks);
     g_test_add_func("/timer/change-and-stop", test_change_and_stop);
     g_test_add_func("/timer/units", test_units);
     g_test_add_func("/timer/restart", test_restart_from_callback);

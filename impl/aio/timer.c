@@ -165,7 +165,7 @@ void qemu_clock_notify(QEMUClockType type)
 
 static int64_t timerlist_deadline_ns(QEMUTimerList *list)
 {
-    int64_t expire;
+    int64_t expire, left;
 
     aio_spin_lock(&list->lock);
     expire = list->active ? list->active->expire_time : -1;
@@ -173,7 +173,9 @@ static int64_t timerlist_deadline_ns(QEMUTimerList *list)
     if (expire < 0 || !clock_runs(list->machine, list->clock)) {
         return -1;
     }
-    return MAX(expire - clock_ns(list->machine, list->clock), 0);
+    /* One look at the clock: MAX() would take two, and a negative deadline means for ever. */
+    left = expire - clock_ns(list->machine, list->clock);
+    return MAX(left, 0);
 }
 
 int64_t timerlistgroup_deadline_ns(QEMUTimerListGroup *tlg)

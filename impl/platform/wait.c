@@ -56,7 +56,9 @@ int os_poll(struct pollfd *fds, unsigned nfds, int64_t timeout_ns)
             return -errno;
         }
         if (timeout_ns > 0) {
-            timeout_ns = MAX(deadline - os_clock_monotonic_ns(), 0);
+            int64_t left = deadline - os_clock_monotonic_ns();
+
+            timeout_ns = MAX(left, 0);      /* not in one: MAX() looks at the clock twice */
         }
     }
 }
