@@ -66,9 +66,10 @@ static inline void test_vm_start(TestVM *vm, const char *name, bool incoming, bo
 
 static inline void test_vm_stop(TestVM *vm)
 {
-    vmstate_unregister("0000:00:01.0", &vmstate_test_device, vm);
     savevm_async_cleanup();
     migration_shutdown();
+    /* Devices go last, as in a real machine: a stream that is still being written walks them. */
+    vmstate_unregister("0000:00:01.0", &vmstate_test_device, vm);
     memory_region_del_subregion(get_system_memory(), &vm->ram);
     migration_object_cleanup();
     memory_region_finalize(&vm->ram);
