@@ -75,7 +75,7 @@ static void virtio_queue_host_notifier_aio_poll_end(EventNotifier *n)
 
 /*
  * A detach while the loop was busy-polling left the guest told not to kick, and what it has queued since then was
- * announced to nobody: ask for kicks again, and look once.
+ * announced to nobody: ask for kicks again, and look once. Before the attach: from then on the queue is the loop's.
  */
 static void virtio_queue_catch_up(VirtQueue *vq)
 {
@@ -87,17 +87,17 @@ static void virtio_queue_catch_up(VirtQueue *vq)
 
 void virtio_queue_aio_attach_host_notifier(VirtQueue *vq, AioContext *ctx)
 {
+    virtio_queue_catch_up(vq);
     aio_set_event_notifier(ctx, &vq->host_notifier, virtio_queue_host_notifier_read,
                            virtio_queue_host_notifier_aio_poll, virtio_queue_host_notifier_aio_poll_ready);
     aio_set_event_notifier_poll(ctx, &vq->host_notifier, virtio_queue_host_notifier_aio_poll_begin,
                                 virtio_queue_host_notifier_aio_poll_end);
-    virtio_queue_catch_up(vq);
 }
 
 void virtio_queue_aio_attach_host_notifier_no_poll(VirtQueue *vq, AioContext *ctx)
 {
-    aio_set_event_notifier(ctx, &vq->host_notifier, virtio_queue_host_notifier_read, NULL, NULL);
     virtio_queue_catch_up(vq);
+    aio_set_event_notifier(ctx, &vq->host_notifier, virtio_queue_host_notifier_read, NULL, NULL);
 }
 
 void virtio_queue_aio_detach_host_notifier(VirtQueue *vq, AioContext *ctx)
