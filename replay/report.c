@@ -337,22 +337,3 @@ char *report_signature(json_object *report)
     }
     return g_string_free(s, false);
 }
-
-bool report_has_stack(json_object *report, char **want)
-{
-    json_object *threads = array_of(report, "threads");
-
-    for (size_t i = 0; i < array_len(threads); i++) {
-        json_object *t = json_object_array_get_idx(threads, i), *stack = array_of(t, "stack");
-        char **next = want + 1;
-
-        if (strcmp(get_string(t, "name"), want[0]) != 0) {
-            continue;
-        }
-        for (size_t j = array_len(stack); j-- > 0 && *next;) {
-            next += !strcmp(get_string(json_object_array_get_idx(stack, j), "function"), *next);
-        }
-        return !*next;
-    }
-    return false;
-}

@@ -24,7 +24,5 @@ void report_print(json_object *report, bool stacks);
  * report_signature: what makes two failures the same: outcome, text, and who waits in which words. Caller g_free()s.
  */
 char *report_signature(json_object *report);
-/** report_has_stack: do the functions of @want (thread first) occur in that thread's stack, outermost first? */
-bool report_has_stack(json_object *report, char **want);
 
 #endif
