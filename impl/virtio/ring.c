@@ -86,9 +86,6 @@ const char *vring_parse_chain(VRingFetch *fetch, void *opaque, uint64_t desc, un
         }
     }
     for (;;) {
-        if (++seen > num) {
-            return "looped descriptor";         /* (I2) */
-        }
         if (d.flags & VRING_DESC_F_INDIRECT) {
             return "nested indirect descriptor";
         }
@@ -98,6 +95,9 @@ const char *vring_parse_chain(VRingFetch *fetch, void *opaque, uint64_t desc, un
         }
         if (!(d.flags & VRING_DESC_F_NEXT)) {
             return NULL;
+        }
+        if (++seen == num) {
+            return "looped descriptor";         /* (I2): before reading a descriptor that cannot be used */
         }
         i = d.next;
         if (i >= num) {
