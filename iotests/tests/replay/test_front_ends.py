@@ -72,7 +72,9 @@ def explore(sim):
     scenario = sim.folder / "endless" / "scenario.py"
     scenario.write_text("# SPDX-License-Identifier: GPL-2.0-or-later\nUNIT = 'block-requests'\n")
     cmd = [str(rt.SOURCE / "replay/explore"), str(scenario), "--budget", "300s", "--jobs", "2"]
-    p = subprocess.Popen(cmd, cwd=sim.folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    # A shell starts its background jobs with SIGINT ignored, and that is inherited; a user's terminal does not.
+    p = subprocess.Popen(cmd, cwd=sim.folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     yield p
     p.kill()
     p.wait()
