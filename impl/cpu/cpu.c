@@ -61,6 +61,7 @@ void cpu_x86_reset(X86CPU *cpu)
     cpu->rip = 0xfff0;
     cpu_x86_set_rflags(cpu, 2);
     reset_segments(cpu);
+    fpu_reset(&cpu->fpu);
     cpu->cr0 = CR0_CD | CR0_NW | CR0_ET;
     cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->cr8 = 0;
     cpu->efer = 0;

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/fpu.h"
 #include "mem/memory.h"
 
 typedef struct X86CPU X86CPU;
@@ -114,6 +115,7 @@ typedef struct SegmentCache {
 #define CPU_INTERRUPT_EXIT (1u << 2)      /* leave cpu_x86_exec soon */
 #define CPU_INTERRUPT_TLB (1u << 3)       /* the memory map changed */
 #define CPU_INTERRUPT_SIPI (1u << 4)
+#define CPU_INTERRUPT_INIT (1u << 5)
 
 typedef enum CpuExitReason {
     CPU_EXIT_BUDGET,        /* ran all it was given */
@@ -144,6 +146,24 @@ typedef struct JumpCacheEntry {
     CodeBlock *block;
     uint8_t mmu_idx;
 } JumpCacheEntry;
+
+/** What a processor asks of its local APIC (devices/apic). All slots run on the processor's thread under the BQL. */
+typedef struct X86ApicOps {
+    /* Acknowledge: the vector to take now, or -1 if the request has gone away. */
+    int (*get_interrupt)(void *opaque);
+    /* CR8, which is the upper half of the task priority. */
+    uint8_t (*get_tpr)(void *opaque);
+    void (*set_tpr)(void *opaque, uint8_t cr8);
+    /* MSR 0x1b. set_base returns false to raise #GP. */
+    uint64_t (*get_base)(void *opaque);
+    bool (*set_base)(void *opaque, uint64_t base);
+    /* MSR 0x6e0. */
+    uint64_t (*get_tsc_deadline)(void *opaque);
+    void (*set_tsc_deadline)(void *opaque, uint64_t tsc);
+    /* INIT arrived; SIPI arrived: its vector. */
+    void (*init_reset)(void *opaque);
+    uint8_t (*get_sipi_vector)(void *opaque);
+} X86ApicOps;
 
 /* All state of one processor; handlers of the instruction files work on it. */
 struct X86CPU {
@@ -177,6 +197,7 @@ struct X86CPU {
     AddressSpace *as;
     AddressSpace *io;
 
+    X86FPU fpu;
     SegmentCache segs[SEG__COUNT];
     SegmentCache ldt, tr, gdt, idt;
     uint64_t cr0, cr2, cr3, cr4, cr8;
@@ -207,6 +228,8 @@ struct X86CPU {
     } saved;
 
     /* Fixed after creation. */
+    const X86ApicOps *apic;                /* NULL: none, get_irq is the interrupt line */
+    void *apic_opaque;
     int (*get_irq)(void *opaque);
     void *irq_opaque;
     uint64_t (*read_tsc)(void *opaque);
@@ -227,7 +250,8 @@ void cpu_x86_free(X86CPU *cpu);
 void cpu_x86_reset(X86CPU *cpu);
 
 /**
- * cpu_x86_set_get_irq: who is asked for the vector when an interrupt is taken (the PIC's INTA cycle).
+ * cpu_x86_set_get_irq: who is asked for the vector when an interrupt is taken (the PIC's INTA cycle). A
+ * processor with a local APIC asks that one, which comes here for an ExtINT.
  * @get_irq: returns 0..255, or -1 if the request has gone away. Called under the BQL.
  */
 void cpu_x86_set_get_irq(X86CPU *cpu, int (*get_irq)(void *opaque), void *opaque);

@@ -23,6 +23,62 @@ static const VMStateDescription vmstate_segment = {
     },
 };
 
+static const VMStateDescription vmstate_x87_reg = {
+    .name = "cpu/x87_reg",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]){
+        VMSTATE_UINT64(mant, floatx80),
+        VMSTATE_UINT16(se, floatx80),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static const VMStateDescription vmstate_xmm_reg = {
+    .name = "cpu/xmm_reg",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]){
+        VMSTATE_UINT64_ARRAY(q, XmmReg, 2),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static int fpu_post_load(void *opaque, int version_id)
+{
+    X86FPU *fpu = opaque;
+    uint8_t top = fpu->top & 7;
+
+    x87_set_control(fpu, fpu->cw);
+    x87_set_status(fpu, fpu->sw);
+    fpu->top = top;
+    fpu->op &= 0x7ff;
+    fpu->mxcsr &= MXCSR_MASK;
+    return 0;
+}
+
+static const VMStateDescription vmstate_fpu = {
+    .name = "cpu/fpu",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .post_load = fpu_post_load,
+    .fields = (const VMStateField[]){
+        VMSTATE_STRUCT_ARRAY(st, X86FPU, 8, 1, vmstate_x87_reg, floatx80),
+        VMSTATE_STRUCT_ARRAY(xmm, X86FPU, 16, 1, vmstate_xmm_reg, XmmReg),
+        VMSTATE_UINT64(ip, X86FPU),
+        VMSTATE_UINT64(dp, X86FPU),
+        VMSTATE_UINT32(mxcsr, X86FPU),
+        VMSTATE_UINT16(cs, X86FPU),
+        VMSTATE_UINT16(ds, X86FPU),
+        VMSTATE_UINT16(cw, X86FPU),
+        VMSTATE_UINT16(sw, X86FPU),
+        VMSTATE_UINT16(op, X86FPU),
+        VMSTATE_UINT8(top, X86FPU),
+        VMSTATE_UINT8(tags, X86FPU),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
 static int cpu_pre_save(void *opaque)
 {
     X86CPU *cpu = opaque;
@@ -92,6 +148,7 @@ const VMStateDescription vmstate_x86_cpu = {
         VMSTATE_UINT64(mtrr_def_type, X86CPU),
         VMSTATE_UINT64_ARRAY(mtrr_var, X86CPU, 16),
         VMSTATE_UINT64_ARRAY(mtrr_fixed, X86CPU, 11),
+        VMSTATE_STRUCT(fpu, X86CPU, 1, vmstate_fpu, X86FPU),
         VMSTATE_UINT64(saved.tsc, X86CPU),
         VMSTATE_UINT64(icount, X86CPU),
         VMSTATE_UINT64(phys_mask, X86CPU),
