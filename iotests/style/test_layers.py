@@ -21,7 +21,7 @@ ARROWS = {
     "migration": "base sched aio block mem",
     "virtio": "base sched aio mem migration devices",
     "scsi": "base sched aio block mem migration devices",
-    "devices": "base sched aio block mem migration virtio scsi machine",
+    "devices": "base sched aio block mem cpu migration virtio scsi machine",
     "machine": "base sched aio block mem cpu migration virtio scsi devices",
     "monitor": "base sched aio block mem cpu migration virtio scsi devices machine",
     "tools": "base sched aio block mem cpu migration virtio scsi devices machine monitor",
