@@ -136,6 +136,40 @@ static void test_config_space(void)
     board_down();
 }
 
+/* An expansion ROM is there while both its own enable bit and memory decoding are on. */
+static void test_option_rom(void)
+{
+    static const char *const rom[] = { "romfile", "vgabios-stdvga.bin" };
+    static const char *const missing[] = { "romfile", "nosuch.bin", NULL };
+    static const char *const small[] = { "romfile", "vgabios-stdvga.bin", "romsize", "4096", NULL };
+    g_autoptr(GPtrArray) opts = g_ptr_array_new();
+    g_autofree char *message = NULL;
+    GError *err = NULL;
+
+    board_up();
+    message = add_error("virtio-scsi-pci", missing);
+    g_assert_cmpstr(message, ==, "failed to find romfile \"nosuch.bin\"");
+    g_free(message);
+    message = add_error("virtio-scsi-pci", small);
+    g_assert_true(g_str_has_suffix(message, "is too large for ROM size 4096"));
+    g_ptr_array_add(opts, (char *)rom[0]);
+    g_ptr_array_add(opts, (char *)rom[1]);
+    g_assert_nonnull(qdev_device_add("virtio-scsi-pci", opts, &err));
+    cfg_write(2, PCI_ROM_ADDRESS, 0xffffffff);
+    g_assert_cmphex(cfg_read(2, PCI_ROM_ADDRESS), ==, 0xffff0001);
+    cfg_write(2, PCI_ROM_ADDRESS, 0xe1000000);
+    cfg_write(2, 4, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(lduw_le_phys(&address_space_memory, 0xe1000000), ==, 0xffff);
+    cfg_write(2, PCI_ROM_ADDRESS, 0xe1000001);
+    g_assert_cmphex(lduw_le_phys(&address_space_memory, 0xe1000000), ==, 0xaa55);
+    stw_le_phys(&address_space_memory, 0xe1000000, 0);
+    g_assert_cmphex(lduw_le_phys(&address_space_memory, 0xe1000000), ==, 0xaa55);
+    qemu_devices_reset();
+    g_assert_cmphex(cfg_read(2, PCI_ROM_ADDRESS), ==, 0);
+    g_assert_cmphex(lduw_le_phys(&address_space_memory, 0xe1000000), ==, 0xffff);
+    board_down();
+}
+
 /* The window of capability 5 reaches the same registers without a mapping. */
 static void test_virtio_window(void)
 {
@@ -170,6 +204,7 @@ int main(int argc, char **argv)
     g_test_add_func("/devices/refusals", test_refusals);
     g_test_add_func("/devices/tree", test_tree);
     g_test_add_func("/devices/config-space", test_config_space);
+    g_test_add_func("/devices/option-rom", test_option_rom);
     g_test_add_func("/devices/virtio-window", test_virtio_window);
     return test_board_run();
 }

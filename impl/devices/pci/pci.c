@@ -131,7 +131,7 @@ static void pci_intx_enable_changed(PCIDevice *dev, bool was_disabled)
 
 static unsigned pci_bar_offset(int n)
 {
-    return PCI_BASE_ADDRESS_0 + 4 * n;
+    return n == PCI_ROM_SLOT ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * n;
 }
 
 void pci_register_bar(PCIDevice *dev, int n, uint8_t type, MemoryRegion *memory)
@@ -146,6 +146,9 @@ void pci_register_bar(PCIDevice *dev, int n, uint8_t type, MemoryRegion *memory)
     r->type = type;
     r->memory = memory;
     st32_le(dev->config + pci_bar_offset(n), type);
+    if (n == PCI_ROM_SLOT) {
+        wmask |= PCI_ROM_ADDRESS_ENABLE;
+    }
     if (!(type & PCI_BASE_ADDRESS_SPACE_IO) && type & PCI_BASE_ADDRESS_MEM_TYPE_64) {
         st64_le(dev->wmask + pci_bar_offset(n), wmask);
     } else {
@@ -157,7 +160,7 @@ static uint64_t pci_bar_address(const PCIDevice *dev, int n)
 {
     const PCIIORegion *r = &dev->io_regions[n];
     uint16_t cmd = ld16_le(dev->config + PCI_COMMAND);
-    bool wide = false;
+    bool wide = r->type & PCI_BASE_ADDRESS_MEM_TYPE_64;
     uint64_t addr;
 
     if (r->type & PCI_BASE_ADDRESS_SPACE_IO) {
@@ -167,7 +170,9 @@ static uint64_t pci_bar_address(const PCIDevice *dev, int n)
         }
         return addr;
     }
-    wide = r->type & PCI_BASE_ADDRESS_MEM_TYPE_64;
+    if (n == PCI_ROM_SLOT && !(dev->config[PCI_ROM_ADDRESS] & PCI_ROM_ADDRESS_ENABLE)) {
+        return PCI_BAR_UNMAPPED;
+    }
     addr = wide ? ld64_le(dev->config + pci_bar_offset(n)) : ld32_le(dev->config + pci_bar_offset(n));
     addr &= ~(r->size - 1);
     /* An address that ends at the top of its space is what sizing leaves behind. */
@@ -243,8 +248,8 @@ void pci_default_write_config(PCIDevice *dev, uint32_t addr, uint32_t val, unsig
         *b = (*b & ~wmask) | (val & wmask);
         *b &= ~(val & w1c);
     }
-    if (ranges_overlap(addr, len, PCI_BASE_ADDRESS_0, 4 * PCI_NUM_REGIONS) ||
-        ranges_overlap(addr, len, PCI_COMMAND, 2)) {
+    if (ranges_overlap(addr, len, PCI_BASE_ADDRESS_0, 4 * PCI_NUM_BARS) ||
+        ranges_overlap(addr, len, PCI_ROM_ADDRESS, 4) || ranges_overlap(addr, len, PCI_COMMAND, 2)) {
         pci_update_mappings(dev);
     }
     if (ranges_overlap(addr, len, PCI_COMMAND, 2)) {
@@ -310,11 +315,16 @@ bool pci_qdev_realize(DeviceState *qdev, GError **errp)
     const PCIDeviceClass *pc = qdev->klass->class_data;
 
     pci_config_init(dev, pc);
+    if (!pci_add_option_rom(dev, errp)) {
+        return false;
+    }
     pci_get_bus(dev)->devices[dev->devfn] = dev;
     if (pc->realize && !pc->realize(dev, errp)) {
         pci_get_bus(dev)->devices[dev->devfn] = NULL;
+        pci_del_option_rom(dev);
         return false;
     }
+    pci_patch_option_rom(dev);
     return true;
 }
 
@@ -331,6 +341,7 @@ void pci_qdev_unrealize(DeviceState *qdev)
     if (pc->exit) {
         pc->exit(dev);
     }
+    pci_del_option_rom(dev);
     pci_get_bus(dev)->devices[dev->devfn] = NULL;
 }
 

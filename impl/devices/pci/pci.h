@@ -16,7 +16,9 @@
 #include "mem/memory.h"
 
 #define PCI_CONFIG_SIZE 256
-#define PCI_NUM_REGIONS 6
+#define PCI_NUM_BARS 6
+#define PCI_ROM_SLOT 6              /* the expansion ROM's place among a device's regions */
+#define PCI_NUM_REGIONS 7
 #define PCI_NUM_PINS 4
 #define PCI_BAR_UNMAPPED UINT64_MAX
 
@@ -42,6 +44,8 @@
 #define PCI_BASE_ADDRESS_MEM_PREFETCH 0x8
 #define PCI_SUBSYSTEM_VENDOR_ID 0x2c
 #define PCI_SUBSYSTEM_ID 0x2e
+#define PCI_ROM_ADDRESS 0x30
+#define PCI_ROM_ADDRESS_ENABLE 0x1
 #define PCI_CAPABILITY_LIST 0x34
 #define PCI_INTERRUPT_LINE 0x3c
 #define PCI_INTERRUPT_PIN 0x3d
@@ -62,6 +66,7 @@ typedef struct PCIDeviceClass {
     uint16_t subsystem_vendor_id;
     uint16_t subsystem_id;
     bool multifunction;
+    const char *romfile;        /* default contents of the expansion ROM; none if the file is not installed */
     bool (*realize)(PCIDevice *dev, GError **errp);
     void (*exit)(PCIDevice *dev);
     void (*reset)(PCIDevice *dev);
@@ -87,6 +92,10 @@ struct PCIDevice {
     unsigned next_cap;          /* first free byte after the last capability */
     PCIIORegion io_regions[PCI_NUM_REGIONS];
     uint8_t irq_state;          /* a bit per pin */
+    char *romfile;              /* properties of the expansion ROM; file NULL: the class's, "": none */
+    uint32_t rom_bar;           /* 0: the guest does not see it */
+    uint32_t romsize;           /* bytes, UINT32_MAX: as large as the file asks for */
+    MemoryRegion rom;
 };
 
 /** A bus of 32 slots. @map_irq: which of the host's lines (0..3) pin @pin (0..3) of @dev is wired to. */
@@ -120,6 +129,12 @@ void pci_qdev_reset(DeviceState *dev);
 
 /** pci_register_bar: @type: PCI_BASE_ADDRESS_* bits. A 64-bit one takes @n and @n + 1. */
 void pci_register_bar(PCIDevice *dev, int n, uint8_t type, MemoryRegion *memory);
+/** pci_add_option_rom: what romfile=, romsize= and rombar= ask for, as base address PCI_ROM_SLOT. */
+G_GNUC_WARN_UNUSED_RESULT
+bool pci_add_option_rom(PCIDevice *dev, GError **errp);
+/** pci_patch_option_rom: once @dev has its final ids, an image that came with the class gets them too. */
+void pci_patch_option_rom(PCIDevice *dev);
+void pci_del_option_rom(PCIDevice *dev);
 /**
  * pci_add_capability: @size bytes with id and link filled in, the rest zero and read-only.
  * Returns the offset. Overflowing configuration space is our bug (asserted).
@@ -141,6 +156,9 @@ extern const struct VMStateDescription vmstate_pci_device;
 
 #define PCI_COMMON_PROPS(state, member) \
     DEFINE_PROP_PCI_DEVFN("addr", state, member.devfn_prop, -1), \
+    DEFINE_PROP_STRING("romfile", state, member.romfile), \
+    DEFINE_PROP_UINT32("romsize", state, member.romsize, UINT32_MAX), \
+    DEFINE_PROP_UINT32("rombar", state, member.rom_bar, 1), \
     DEFINE_PROP_BOOL("multifunction", state, member.multifunction, false)
 
 #endif
