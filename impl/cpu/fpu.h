@@ -19,6 +19,10 @@ typedef union XmmReg {
     uint16_t w[8];
     uint32_t d[4];
     uint64_t q[2];
+    int8_t sb[16];           /* the same, signed */
+    int16_t sw[8];
+    int32_t sd[4];
+    int64_t sq[2];
 } __attribute__((aligned(16))) XmmReg;
 
 typedef struct X86FPU {
