@@ -139,6 +139,12 @@ ssize_t sched_stream_writev(int fd, const struct iovec *iov, int niov) G_GNUC_WA
 ssize_t sched_stream_read_fds(int fd, void *buf, size_t len, int *os_fds, unsigned *nfds) G_GNUC_WARN_UNUSED_RESULT;
 int sched_stream_shutdown(int fd) G_GNUC_WARN_UNUSED_RESULT;
 
+/**
+ * sched_library_sockets: may a library below this seam have sockets of its own, to be waited for with sched_poll?
+ * 0, or -ENOTSUP in engine_sim, where what comes through them could not be replayed.
+ */
+int sched_library_sockets(void) G_GNUC_WARN_UNUSED_RESULT;
+
 /** sched_close: any descriptor of this header. Negative: nothing. */
 void sched_close(int fd);
 void sched_close_os(int os_fd);

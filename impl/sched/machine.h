@@ -27,6 +27,7 @@ typedef enum MachineModule {
     MACHINE_RUNSTATE,
     MACHINE_MAIN,
     MACHINE_FDSETS,
+    MACHINE_NET,
     MACHINE__MAX,
 } MachineModule;
 

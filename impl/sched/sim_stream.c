@@ -318,6 +318,11 @@ int sched_stream_adopt(const char *name, int os_fd)
     return live_stream_fd(name, sim.config.world.live ? os_fd : -1, true);
 }
 
+int sched_library_sockets(void)
+{
+    return -ENOTSUP;
+}
+
 int sched_stream_spawn(const char *name, const char *const *argv, bool writable)
 {
     SimChannel *c = channel_new(name, false, -1);

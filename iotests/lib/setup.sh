@@ -13,7 +13,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 packages=(
     gcc libc6-dev binutils patch meson ninja-build pkgconf
-    libglib2.0-dev libjson-c-dev libzydis-dev zlib1g-dev libzstd-dev libdw-dev
+    libglib2.0-dev libjson-c-dev libzydis-dev zlib1g-dev libzstd-dev libdw-dev libslirp-dev
     python3 python3-pytest python3-pytest-xdist python3-jinja2
     qemu-utils seabios lcov
 )

@@ -19,12 +19,13 @@ ARROWS = {
     "mem": "base platform sched aio",
     "cpu": "base sched aio mem",
     "migration": "base sched aio block mem",
+    "net": "base sched aio",
     "virtio": "base sched aio mem migration devices",
     "scsi": "base sched aio block mem migration devices",
-    "devices": "base sched aio block mem cpu migration virtio scsi machine",
+    "devices": "base sched aio block mem cpu migration net virtio scsi machine",
     "machine": "base sched aio block mem cpu migration virtio scsi devices",
-    "monitor": "base sched aio block mem cpu migration virtio scsi devices machine",
-    "tools": "base sched aio block mem cpu migration virtio scsi devices machine monitor",
+    "monitor": "base sched aio block mem cpu migration net virtio scsi devices machine",
+    "tools": "base sched aio block mem cpu migration net virtio scsi devices machine monitor",
 }
 # Interfaces that lie higher than their users: the user calls down into an interface, its implementation is elsewhere.
 INTERFACES = {
