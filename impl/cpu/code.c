@@ -27,6 +27,7 @@ struct CodeCache {
     unsigned chunk;          /* that is being filled */
     size_t used;             /* in it */
     CodeBlock *scratch;      /* room for one block that is not kept */
+    JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
 };
 
 static size_t block_size(unsigned n)
@@ -34,11 +35,12 @@ static size_t block_size(unsigned n)
     return sizeof(CodeBlock) + n * sizeof(Insn);
 }
 
-CodeCache *code_cache_new(void)
+CodeCache *code_cache_new(X86CPU *cpu)
 {
     CodeCache *c = g_new0(CodeCache, 1);
 
     c->scratch = g_malloc0(block_size(BLOCK_MAX_INSNS));
+    cpu->jump_cache = c->jump_cache;
     return c;
 }
 
@@ -59,7 +61,7 @@ void code_cache_flush(X86CPU *cpu)
     CodeCache *c = cpu->code;
 
     memset(c->hash, 0, sizeof(c->hash));
-    memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
+    memset(c->jump_cache, 0, sizeof(c->jump_cache));
     c->chunk = 0;
     c->used = 0;
 }
@@ -232,22 +234,25 @@ static CodeBlock *decode_block(X86CPU *cpu, uint64_t lin, const FetchPage *p)
 
 CodeBlock *code_find_slow(X86CPU *cpu, uint64_t lin)
 {
-    JumpCacheEntry *j = jump_slot(cpu, lin);
     FetchPage p;
     CodeBlock *b;
 
-    if (mmu_fetch_page(cpu, lin, &p) < 0) {
+    if (!code_enter_page(cpu, lin) && mmu_fetch_page(cpu, lin, &p) < 0) {
         return NULL;
     }
-    if (!p.host) {
-        return decode_single(cpu, lin, &p);
+    if (!code_enter_page(cpu, lin)) {
+        return decode_single(cpu, lin, &p);   /* not RAM */
     }
+    mmu_fetch_current(cpu, &p);
     b = hash_find(cpu, p.rb->offset + p.offset + PAGE_OFFSET(lin), lin);
     if (!b) {
         b = decode_block(cpu, lin, &p);
     }
-    if (b && b != cpu->code->scratch) {
-        *j = (JumpCacheEntry){ .lin = lin, .block = b, .mmu_idx = cpu->mmu_idx };
+    /* A block on two pages has to look at the translation of the second each time. */
+    if (b && b != cpu->code->scratch && !b->page2.dirty) {
+        uintptr_t host = lin + cpu->fetch_addend;
+
+        *jump_slot(cpu, host) = (JumpCacheEntry){ .host = host, .block = b };
     }
     return b;
 }

@@ -32,7 +32,8 @@ struct CodeBlock {
     Insn insns[];
 };
 
-CodeCache *code_cache_new(void);
+/** code_cache_new: with the jump cache of @cpu. */
+CodeCache *code_cache_new(X86CPU *cpu);
 void code_cache_free(CodeCache *c);
 /** code_cache_flush: forget all blocks. No block may be executing. */
 void code_cache_flush(X86CPU *cpu);
@@ -51,19 +52,41 @@ static inline bool code_block_valid(const CodeBlock *b)
     return code_page_valid(&b->page) && (!b->page2.dirty || code_page_valid(&b->page2));
 }
 
-static inline JumpCacheEntry *jump_slot(X86CPU *cpu, uint64_t lin)
+static inline JumpCacheEntry *jump_slot(X86CPU *cpu, uintptr_t host)
 {
-    return &cpu->jump_cache[(lin ^ (lin >> 9)) & (JUMP_CACHE_SIZE - 1)];
+    return &cpu->jump_cache[(host ^ (host >> 9)) & (JUMP_CACHE_SIZE - 1)];
+}
+
+/* Fetch from the page of @lin from now on. False: it must be translated first. */
+static inline bool code_enter_page(X86CPU *cpu, uint64_t lin)
+{
+    uint64_t page = lin & ~UINT64_C(0xfff);
+    const TlbEntry *e;
+
+    if (G_LIKELY(page == cpu->fetch_lin)) {
+        return true;
+    }
+    e = &cpu->tlb[cpu->mmu_idx][(lin >> 12) & (TLB_SIZE - 1)];
+    if (e->tag_exec != page) {
+        return false;
+    }
+    cpu->fetch_lin = page;
+    cpu->fetch_addend = e->addend;
+    cpu->fetch_phys = e->phys;
+    return true;
 }
 
 static inline CodeBlock *code_find(X86CPU *cpu)
 {
     uint64_t lin = (cpu->rip + cpu->seg_base[R_CS]) & cpu->lin_mask;
-    const JumpCacheEntry *j = jump_slot(cpu, lin);
 
-    if (G_LIKELY(j->block && j->lin == lin && j->mmu_idx == cpu->mmu_idx &&
-                 j->block->code_bits == cpu->code_bits && code_block_valid(j->block))) {
-        return j->block;
+    if (G_LIKELY(code_enter_page(cpu, lin))) {
+        uintptr_t host = lin + cpu->fetch_addend;
+        const JumpCacheEntry *j = jump_slot(cpu, host);
+
+        if (G_LIKELY(j->host == host && j->block->code_bits == cpu->code_bits && code_page_valid(&j->block->page))) {
+            return j->block;
+        }
     }
     return code_find_slow(cpu, lin);
 }

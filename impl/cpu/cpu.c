@@ -22,7 +22,8 @@ X86CPU *cpu_x86_create(unsigned index, AddressSpace *as, AddressSpace *io)
     cpu->index = index;
     cpu->as = as;
     cpu->io = io;
-    cpu->code = code_cache_new();
+    cpu->code = code_cache_new(cpu);
+    cpu->tlb_fills = UINT32_MAX;   /* nothing is in the log yet */
     cpu->read_tsc = tsc_from_clock;
     cpu->phys_mask = (UINT64_C(1) << 40) - 1;
     cpu_x86_reset(cpu);

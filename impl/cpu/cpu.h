@@ -15,6 +15,7 @@
  * I2  A block is executed only while its page's CODE dirty bit is clear and the page's code generation is the
  *     one it was decoded under; so a store to code takes effect at the next instruction.
  * I3  A TLB entry is used only within one generation of the flat view and until the next flush the manual asks for.
+ *     What is flushed also loses fetch_lin.
  * Source: Intel SDM volumes 1 to 3; AMD APM volumes 2 and 3.
  */
 #ifndef CPU_CPU_H
@@ -125,7 +126,7 @@ typedef enum CpuExitReason {
     CPU_EXIT_DEBUG,         /* a breakpoint of the debugger */
 } CpuExitReason;
 
-enum { TLB_BITS = 8, TLB_SIZE = 1 << TLB_BITS, JUMP_CACHE_SIZE = 512 };
+enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, TLB_LOG_SIZE = 256, JUMP_CACHE_SIZE = 4096 };
 
 /* A translated page. Tags are the page's linear address, or TLB_INVALID; TLB_SLOW in a tag sends it to mmu.c. */
 typedef struct TlbEntry {
@@ -135,16 +136,18 @@ typedef struct TlbEntry {
     uintptr_t addend;        /* host address minus linear address, for RAM */
     uint8_t *dirty;          /* dirty byte of the page, for RAM */
     uint64_t phys;
+    uint64_t unused[2];      /* 64 bytes: an index is one shift */
 } TlbEntry;
+
+#define FETCH_NONE UINT64_C(1)
 
 typedef struct CodeBlock CodeBlock;
 typedef struct CodeCache CodeCache;
 
-/* The block that starts at a linear address, as long as translations stand. */
+/* The block whose first byte is at a host address; it may be of another code size, or no longer valid. */
 typedef struct JumpCacheEntry {
-    uint64_t lin;
+    uintptr_t host;
     CodeBlock *block;
-    uint8_t mmu_idx;
 } JumpCacheEntry;
 
 /** What a processor asks of its local APIC (devices/apic). All slots run on the processor's thread under the BQL. */
@@ -175,6 +178,16 @@ struct X86CPU {
     uint64_t cc_src;
     uint64_t cc_src2;
     uint32_t eflags;
+    uint32_t pending __attribute__((aligned(8)));   /* CPU_INTERRUPT_*, atomic, any thread */
+
+    /*
+     * The page that code is fetched from: within it nothing is translated again until a flush or a change of mode,
+     * whichever back end runs. FETCH_NONE: none. The addend is that of its TLB entry.
+     */
+    uint64_t fetch_lin;
+    uintptr_t fetch_addend;
+    uint64_t fetch_phys;
+    JumpCacheEntry *jump_cache;            /* of JUMP_CACHE_SIZE, by host address */
 
     /* Derived from segments and mode, for the fast paths (cpu_update_mode). */
     uint64_t seg_base[SEG__COUNT];
@@ -187,10 +200,10 @@ struct X86CPU {
     uint8_t mmu_idx;                       /* 0 supervisor, 1 user: which TLB */
     bool inhibit_irq;                      /* the instruction after sti or mov ss */
     bool halted;
-    uint32_t pending;                      /* CPU_INTERRUPT_*, atomic, any thread */
 
     TlbEntry tlb[2][TLB_SIZE];
-    JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
+    uint32_t tlb_fills;                    /* since the last flush; the first ones are in the log */
+    uint16_t tlb_log[TLB_LOG_SIZE];        /* which entries to flush, while they are few */
     CodeCache *code;
     FlatView *view;                        /* of as, while executing */
     uint32_t view_generation;

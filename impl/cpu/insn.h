@@ -154,6 +154,8 @@ typedef struct FetchPage {
 } FetchPage;
 /** mmu_fetch_page: translate for execution. */
 int mmu_fetch_page(X86CPU *cpu, uint64_t lin, FetchPage *ret);
+/** mmu_fetch_current: the page of fetch_lin, which is not FETCH_NONE. */
+void mmu_fetch_current(X86CPU *cpu, FetchPage *ret);
 /** cpu_load_pdptes: PAE without long mode. False: reserved bits are set, nothing was changed. */
 bool cpu_load_pdptes(X86CPU *cpu, uint64_t cr3);
 

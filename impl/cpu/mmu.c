@@ -215,6 +215,10 @@ static void tlb_set(X86CPU *cpu, TlbEntry *e, uint64_t page, const Walk *w, unsi
     uint8_t *host = phys_ptr(cpu, phys, false, &e->dirty);
     bool direct_write = phys_ptr(cpu, phys, true, NULL) != NULL;
 
+    if (cpu->tlb_fills < TLB_LOG_SIZE) {
+        cpu->tlb_log[cpu->tlb_fills] = (uint16_t)(e - &cpu->tlb[0][0]);
+    }
+    cpu->tlb_fills += cpu->tlb_fills <= TLB_LOG_SIZE;
     e->phys = phys;
     e->addend = host ? (uintptr_t)host - (uintptr_t)page : 0;
     e->tag_read = page | (host ? 0 : TLB_SLOW);
@@ -261,26 +265,34 @@ static int mmu_entry(X86CPU *cpu, uint64_t lin, int access, unsigned seg, unsign
     return mmu_fill(cpu, lin, access, seg, mmu_idx, ret);
 }
 
+static void tlb_invalidate(TlbEntry *e)
+{
+    e->tag_read = e->tag_write = e->tag_exec = TLB_INVALID;
+}
+
 void cpu_x86_tlb_flush(X86CPU *cpu)
 {
-    for (unsigned idx = 0; idx < 2; idx++) {
-        for (unsigned i = 0; i < TLB_SIZE; i++) {
-            TlbEntry *e = &cpu->tlb[idx][i];
+    TlbEntry *all = &cpu->tlb[0][0];
 
-            e->tag_read = e->tag_write = e->tag_exec = TLB_INVALID;
+    if (cpu->tlb_fills <= TLB_LOG_SIZE) {
+        for (unsigned i = 0; i < cpu->tlb_fills; i++) {
+            tlb_invalidate(&all[cpu->tlb_log[i]]);
+        }
+    } else {
+        for (unsigned i = 0; i < 2 * TLB_SIZE; i++) {
+            tlb_invalidate(&all[i]);
         }
     }
-    memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
+    cpu->tlb_fills = 0;
+    cpu->fetch_lin = FETCH_NONE;
 }
 
 void mmu_flush_page(X86CPU *cpu, uint64_t lin)
 {
     for (unsigned idx = 0; idx < 2; idx++) {
-        TlbEntry *e = tlb_slot(cpu, lin, idx);
-
-        e->tag_read = e->tag_write = e->tag_exec = TLB_INVALID;
+        tlb_invalidate(tlb_slot(cpu, lin, idx));
     }
-    memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
+    cpu->fetch_lin = FETCH_NONE;
 }
 
 /* ---- Accesses ---- */
@@ -405,6 +417,17 @@ int mmu_fetch_page(X86CPU *cpu, uint64_t lin, FetchPage *ret)
         ret->offset = (uint64_t)(ret->host - ret->rb->host);
     }
     return RET_NEXT;
+}
+
+void mmu_fetch_current(X86CPU *cpu, FetchPage *ret)
+{
+    const FlatRange *fr = flatview_lookup(cpu->view, cpu->fetch_phys);
+
+    *ret = (FetchPage){
+        .host = (const uint8_t *)(cpu->fetch_lin + cpu->fetch_addend), .rb = fr->mr->ram_block,
+        .phys = cpu->fetch_phys,
+    };
+    ret->offset = (uint64_t)(ret->host - ret->rb->host);
 }
 
 uint64_t cpu_x86_get_phys(X86CPU *cpu, uint64_t lin)
