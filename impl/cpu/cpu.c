@@ -75,16 +75,53 @@ void cpu_x86_reset(X86CPU *cpu)
     cpu->pat = UINT64_C(0x0007040600070406);
     cpu->tsc_aux = 0;
     cpu->misc_enable = 1;
-    cpu->apic_base = 0xfee00000u | (cpu->index == 0 ? 1u << 8 : 0) | 1u << 11;
     cpu->mtrr_def_type = 0;
     memset(cpu->mtrr_var, 0, sizeof(cpu->mtrr_var));
     memset(cpu->mtrr_fixed, 0, sizeof(cpu->mtrr_fixed));
-    cpu->tsc_offset = -(int64_t)cpu->read_tsc(cpu->tsc_opaque);
+    cpu->tsc_offset = 0;
     cpu->exc_vector = -1;
     cpu->inhibit_irq = false;
-    cpu->halted = cpu->index != 0;
+    cpu->nmi_masked = false;
+    cpu->halted = cpu->wait_sipi = cpu->index != 0;
     cpu->cpl = 0;
-    cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_NMI | CPU_INTERRUPT_SIPI);
+    cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_NMI | CPU_INTERRUPT_SIPI | CPU_INTERRUPT_INIT);
+    cpu_x86_state_loaded(cpu);
+}
+
+void cpu_x86_init(X86CPU *cpu)
+{
+    g_autofree X86CPU *old = g_memdup2(cpu, sizeof(*cpu));
+    uint32_t sipi = __atomic_load_n(&cpu->pending, __ATOMIC_ACQUIRE) & CPU_INTERRUPT_SIPI;
+
+    cpu_x86_reset(cpu);
+    cpu_x86_interrupt(cpu, sipi);   /* it came after the INIT: keep it */
+    cpu->cr0 = (old->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
+    cpu->fpu = old->fpu;
+    cpu->star = old->star;
+    cpu->lstar = old->lstar;
+    cpu->cstar = old->cstar;
+    cpu->fmask = old->fmask;
+    cpu->kernelgsbase = old->kernelgsbase;
+    cpu->sysenter_cs = old->sysenter_cs;
+    cpu->sysenter_esp = old->sysenter_esp;
+    cpu->sysenter_eip = old->sysenter_eip;
+    cpu->pat = old->pat;
+    cpu->tsc_aux = old->tsc_aux;
+    cpu->tsc_offset = old->tsc_offset;
+    cpu->misc_enable = old->misc_enable;
+    cpu->mtrr_def_type = old->mtrr_def_type;
+    memcpy(cpu->mtrr_var, old->mtrr_var, sizeof(cpu->mtrr_var));
+    memcpy(cpu->mtrr_fixed, old->mtrr_fixed, sizeof(cpu->mtrr_fixed));
+    cpu_x86_state_loaded(cpu);
+}
+
+void cpu_x86_sipi(X86CPU *cpu, uint8_t vector)
+{
+    cpu->segs[R_CS].selector = (uint32_t)vector << 8;
+    cpu->segs[R_CS].base = (uint64_t)vector << 12;
+    cpu->rip = 0;
+    cpu->wait_sipi = false;
+    cpu->halted = false;
     cpu_x86_state_loaded(cpu);
 }
 
@@ -114,7 +151,11 @@ bool cpu_x86_has_work(const X86CPU *cpu)
 {
     uint32_t p = __atomic_load_n(&cpu->pending, __ATOMIC_ACQUIRE);
 
-    return ((p & CPU_INTERRUPT_HARD) && (cpu->eflags & FLAG_IF)) || (p & (CPU_INTERRUPT_NMI | CPU_INTERRUPT_SIPI));
+    if (p & (CPU_INTERRUPT_INIT | CPU_INTERRUPT_SIPI)) {
+        return true;
+    }
+    return !cpu->wait_sipi && (((p & CPU_INTERRUPT_HARD) && (cpu->eflags & FLAG_IF)) ||
+                               ((p & CPU_INTERRUPT_NMI) && !cpu->nmi_masked));
 }
 
 void cpu_x86_set_a20(X86CPU *cpu, bool enabled)

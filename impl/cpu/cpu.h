@@ -200,6 +200,8 @@ struct X86CPU {
     uint8_t mmu_idx;                       /* 0 supervisor, 1 user: which TLB */
     bool inhibit_irq;                      /* the instruction after sti or mov ss */
     bool halted;
+    bool wait_sipi;                        /* after INIT: only INIT and SIPI are heard */
+    bool nmi_masked;                       /* from an NMI to the next iret */
 
     TlbEntry tlb[2][TLB_SIZE];
     uint32_t tlb_fills;                    /* since the last flush; the first ones are in the log */
@@ -219,7 +221,7 @@ struct X86CPU {
     uint64_t pdpte[4];                     /* PAE page-directory pointers, loaded with CR3 */
     uint64_t star, lstar, cstar, fmask, kernelgsbase;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-    uint64_t pat, tsc_aux, misc_enable, apic_base, mtrr_def_type;
+    uint64_t pat, tsc_aux, misc_enable, mtrr_def_type;
     uint64_t mtrr_var[16], mtrr_fixed[11];
     int64_t tsc_offset;
 
@@ -236,7 +238,6 @@ struct X86CPU {
     /* Only for the stream: what other fields imply, put together while saving and taken apart after loading. */
     struct {
         uint64_t rflags;
-        uint64_t tsc;
         uint32_t pending;
     } saved;
 
@@ -269,7 +270,10 @@ void cpu_x86_reset(X86CPU *cpu);
  */
 void cpu_x86_set_get_irq(X86CPU *cpu, int (*get_irq)(void *opaque), void *opaque);
 
-/** cpu_x86_set_tsc: the clock behind rdtsc, in ticks; the default is the monotonic clock in nanoseconds. */
+/**
+ * cpu_x86_set_tsc: the clock behind rdtsc, in ticks; the default is the monotonic clock in nanoseconds. All
+ * processors of a machine count the same one, so their time stamps agree.
+ */
 void cpu_x86_set_tsc(X86CPU *cpu, uint64_t (*read_tsc)(void *opaque), void *opaque);
 
 /**
@@ -283,6 +287,12 @@ CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed);
 /** cpu_interrupt / cpu_reset_interrupt: raise and lower CPU_INTERRUPT_* bits. Any thread; does not wake vcpu.h. */
 void cpu_x86_interrupt(X86CPU *cpu, uint32_t mask);
 void cpu_x86_reset_interrupt(X86CPU *cpu, uint32_t mask);
+
+/** cpu_x86_init: INIT: a reset that keeps the FPU and most MSRs; others than the boot processor wait for a SIPI. */
+void cpu_x86_init(X86CPU *cpu);
+
+/** cpu_x86_sipi: the start-up message: real mode at page @vector. */
+void cpu_x86_sipi(X86CPU *cpu, uint8_t vector);
 
 /** cpu_x86_has_work: would a halted processor wake up? */
 bool cpu_x86_has_work(const X86CPU *cpu);

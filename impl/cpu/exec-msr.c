@@ -8,11 +8,13 @@
  */
 #include "cpu/ops.h"
 
+#include "aio/bql.h"
+
 enum {
     MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_BIOS_SIGN_ID = 0x8b, MSR_MTRR_CAP = 0xfe, MSR_SYSENTER_CS = 0x174,
     MSR_SYSENTER_ESP = 0x175, MSR_SYSENTER_EIP = 0x176, MSR_MISC_ENABLE = 0x1a0, MSR_MTRR_PHYS0 = 0x200,
     MSR_MTRR_FIX64K = 0x250, MSR_MTRR_FIX16K_0 = 0x258, MSR_MTRR_FIX16K_1 = 0x259, MSR_MTRR_FIX4K_0 = 0x268,
-    MSR_PAT = 0x277, MSR_MTRR_DEF_TYPE = 0x2ff,
+    MSR_PAT = 0x277, MSR_MTRR_DEF_TYPE = 0x2ff, MSR_TSC_DEADLINE = 0x6e0,
 };
 enum { MTRR_VAR_COUNT = 8 };
 #define MSR_EFER 0xc0000080u
@@ -85,6 +87,36 @@ static uint64_t *address_msr(X86CPU *cpu, uint32_t n)
     }
 }
 
+/* The registers that belong to the local APIC. False: #GP. */
+static bool apic_msr(X86CPU *cpu, uint32_t n, uint64_t *v, bool write)
+{
+    bool take_bql = !bql_locked();
+    bool ok = true;
+
+    if (!cpu->apic) {
+        *v = write ? *v : 0;
+        return n == MSR_APIC_BASE;
+    }
+    if (take_bql) {
+        bql_lock();
+    }
+    if (n == MSR_APIC_BASE) {
+        if (write) {
+            ok = cpu->apic->set_base(cpu->apic_opaque, *v);
+        } else {
+            *v = cpu->apic->get_base(cpu->apic_opaque);
+        }
+    } else if (write) {
+        cpu->apic->set_tsc_deadline(cpu->apic_opaque, *v);
+    } else {
+        *v = cpu->apic->get_tsc_deadline(cpu->apic_opaque);
+    }
+    if (take_bql) {
+        bql_unlock();
+    }
+    return ok;
+}
+
 int op_rdmsr(X86CPU *cpu, const Insn *in)
 {
     uint32_t n = (uint32_t)cpu->regs[R_ECX];
@@ -103,7 +135,10 @@ int op_rdmsr(X86CPU *cpu, const Insn *in)
             v = read_tsc(cpu);
             break;
         case MSR_APIC_BASE:
-            v = cpu->apic_base;
+        case MSR_TSC_DEADLINE:
+            if (!apic_msr(cpu, n, &v, false)) {
+                return cpu_gp0(cpu);
+            }
             break;
         case MSR_BIOS_SIGN_ID:
             v = UINT64_C(1) << 32;
@@ -177,8 +212,8 @@ int op_wrmsr(X86CPU *cpu, const Insn *in)
         cpu->tsc_offset += (int64_t)(v - read_tsc(cpu));
         return RET_LEAVE;
     case MSR_APIC_BASE:
-        cpu->apic_base = v;
-        return RET_LEAVE;
+    case MSR_TSC_DEADLINE:
+        return apic_msr(cpu, n, &v, true) ? RET_LEAVE : cpu_gp0(cpu);
     case MSR_BIOS_SIGN_ID:
         return RET_LEAVE;
     case MSR_PAT:

@@ -7,6 +7,8 @@
 #include "cpu/ops.h"
 #include "cpu/seg.h"
 
+#include "aio/bql.h"
+
 int op_ud(X86CPU *cpu, const Insn *in)
 {
     return cpu_raise(cpu, EXC_UD);
@@ -125,6 +127,25 @@ static int write_cr3(X86CPU *cpu, uint64_t v)
     return RET_LEAVE;
 }
 
+/* CR8 is a window on the APIC's task priority. @set: NULL to read. */
+static uint64_t apic_tpr(X86CPU *cpu, const uint64_t *set)
+{
+    bool take_bql = !bql_locked();
+    uint64_t tpr;
+
+    if (take_bql) {
+        bql_lock();
+    }
+    if (set) {
+        cpu->apic->set_tpr(cpu->apic_opaque, (uint8_t)*set);
+    }
+    tpr = cpu->apic->get_tpr(cpu->apic_opaque);
+    if (take_bql) {
+        bql_unlock();
+    }
+    return tpr;
+}
+
 /* aux is the number of the control register, the general register is in rd. */
 int op_mov_from_cr(X86CPU *cpu, const Insn *in)
 {
@@ -137,6 +158,9 @@ int op_mov_from_cr(X86CPU *cpu, const Insn *in)
     }
     if (in->aux > 8 || !cr[in->aux]) {
         return cpu_raise(cpu, EXC_UD);
+    }
+    if (in->aux == 8 && cpu->apic) {
+        cpu->cr8 = apic_tpr(cpu, NULL);
     }
     reg_wr(cpu, in->rd, cpu_code64(cpu) ? 8 : 4, *cr[in->aux]);
     return RET_NEXT;
@@ -164,6 +188,9 @@ int op_mov_to_cr(X86CPU *cpu, const Insn *in)
             return cpu_gp0(cpu);
         }
         cpu->cr8 = v;
+        if (cpu->apic) {
+            (void)apic_tpr(cpu, &v);
+        }
         return RET_LEAVE;
     default:
         return cpu_raise(cpu, EXC_UD);

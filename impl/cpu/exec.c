@@ -60,7 +60,9 @@ static void take_hard_interrupt(X86CPU *cpu, Run *run)
     if (take_bql) {
         bql_lock();
     }
-    if (cpu->get_irq && (__atomic_load_n(&cpu->pending, __ATOMIC_RELAXED) & CPU_INTERRUPT_HARD)) {
+    if (cpu->apic) {
+        vector = cpu->apic->get_interrupt(cpu->apic_opaque);
+    } else if (cpu->get_irq && (__atomic_load_n(&cpu->pending, __ATOMIC_RELAXED) & CPU_INTERRUPT_HARD)) {
         vector = cpu->get_irq(cpu->irq_opaque);
     }
     if (vector < 0) {
@@ -71,6 +73,31 @@ static void take_hard_interrupt(X86CPU *cpu, Run *run)
     }
     if (vector >= 0) {
         take_interrupt(cpu, run, vector & 0xff);
+    }
+}
+
+/* INIT, and the message that ends it. */
+static void take_init(X86CPU *cpu, uint32_t pending)
+{
+    bool take_bql = !bql_locked();
+
+    if (take_bql) {
+        bql_lock();
+    }
+    if (pending & CPU_INTERRUPT_INIT) {
+        cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_INIT);
+        if (cpu->apic) {
+            cpu->apic->init_reset(cpu->apic_opaque);
+        }
+        cpu_x86_init(cpu);
+    } else {
+        cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_SIPI);
+        if (cpu->apic && cpu->wait_sipi) {
+            cpu_x86_sipi(cpu, cpu->apic->get_sipi_vector(cpu->apic_opaque));
+        }
+    }
+    if (take_bql) {
+        bql_unlock();
     }
 }
 
@@ -89,8 +116,17 @@ static bool ready_to_run(X86CPU *cpu, Run *run, bool inhibit)
         leave(run, CPU_EXIT_REQUEST);
         return false;
     }
-    if ((pending & CPU_INTERRUPT_NMI) && !inhibit) {
+    if (G_UNLIKELY(pending & (CPU_INTERRUPT_INIT | CPU_INTERRUPT_SIPI))) {
+        take_init(cpu, pending);
+        return false;
+    }
+    if (cpu->wait_sipi) {
+        leave(run, CPU_EXIT_HALTED);
+        return false;
+    }
+    if ((pending & CPU_INTERRUPT_NMI) && !inhibit && !cpu->nmi_masked) {
         cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_NMI);
+        cpu->nmi_masked = true;
         take_interrupt(cpu, run, EXC_NMI);
         return false;
     }

@@ -407,6 +407,7 @@ static int iret_real(X86CPU *cpu, unsigned size, uint64_t start)
         cpu->regs[R_ESP] = start;
         return cpu_gp0(cpu);
     }
+    cpu->nmi_masked = false;
     seg_load_real(cpu, R_CS, cs & 0xffff);
     cpu->rip = rip;
     iret_flags(cpu, rflags, vm ? 3 : 0, size);
@@ -424,6 +425,7 @@ int far_iret(X86CPU *cpu, unsigned size)
     if (!cpu_protected(cpu) || (cpu->eflags & FLAG_VM)) {
         return iret_real(cpu, size, start);
     }
+    cpu->nmi_masked = false;
     if (cpu->eflags & FLAG_NT) {
         return cpu_gp0(cpu);   /* long mode says so; elsewhere it would be a return to another task */
     }

@@ -9,6 +9,7 @@
 #include "cpu/vcpu.h"
 
 #include "aio/bql.h"
+#include "aio/timer.h"
 #include "base/assert.h"
 #include "cpu/accel.h"
 #include "machine/runstate.h"
@@ -21,6 +22,7 @@ typedef struct CpusState {
     SchedCond work_cond;
     SchedCond created_cond;
     MemoryListener listener;
+    int64_t clock;               /* only for the stream: guest time */
 } CpusState;
 
 typedef struct WorkItem {
@@ -45,6 +47,37 @@ static void memory_map_changed(MemoryListener *listener)
         cpu_x86_interrupt(cpu->x86, CPU_INTERRUPT_TLB);
     }
 }
+
+static int clock_pre_save(void *opaque)
+{
+    ((CpusState *)opaque)->clock = cpu_get_clock();
+    return 0;
+}
+
+static int clock_post_load(void *opaque, int version_id)
+{
+    int64_t clock = ((CpusState *)opaque)->clock;
+
+    if (clock < 0) {
+        return -EINVAL;
+    }
+    cpu_set_clock(clock);
+    return 0;
+}
+
+/* Guest time. Its section is the first one: devices compute their deadlines from it. */
+static const VMStateDescription vmstate_timers = {
+    .name = "timer",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .priority = MIG_PRI_MAX,
+    .pre_save = clock_pre_save,
+    .post_load = clock_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_INT64(clock, CpusState),
+        VMSTATE_END_OF_LIST()
+    },
+};
 
 void cpus_init(void)
 {
@@ -82,6 +115,9 @@ void cpus_cleanup(void)
     for (unsigned i = 0; i < s->cpus->len; i++) {
         cpu_remove_sync(g_ptr_array_index(s->cpus, i));
     }
+    if (s->cpus->len) {
+        vmstate_unregister(NULL, &vmstate_timers, s);
+    }
     memory_listener_unregister(&s->listener);
     for (unsigned i = 0; i < s->cpus->len; i++) {
         cpu_free(g_ptr_array_index(s->cpus, i));
@@ -92,6 +128,12 @@ void cpus_cleanup(void)
     g_ptr_array_unref(s->cpus);
     machine_set_state(MACHINE_CPU, NULL);
     g_free(s);
+}
+
+/* Guest time: it stands still while the VM is stopped and comes along when it migrates. */
+static uint64_t tsc_from_guest_time(void *opaque)
+{
+    return (uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 }
 
 CPUState *qemu_cpu_new(unsigned index)
@@ -109,9 +151,13 @@ CPUState *qemu_cpu_new(unsigned index)
     sched_cond_init(&cpu->halt_cond, cpu->halt_name);
     cpu->x86 = cpu_x86_create(index, get_address_space_memory(), get_address_space_io());
     cpu->x86->cpu_state = cpu;
+    cpu_x86_set_tsc(cpu->x86, tsc_from_guest_time, NULL);
     cpu->stopped = true;
     g_queue_init(&cpu->work);
     g_ptr_array_add(s->cpus, cpu);
+    if (index == 0) {
+        (void)vmstate_register(NULL, 0, &vmstate_timers, s);           /* always 0 */
+    }
     (void)vmstate_register(NULL, index, &vmstate_x86_cpu, cpu->x86);   /* always 0 */
     return cpu;
 }

@@ -79,13 +79,15 @@ static const VMStateDescription vmstate_fpu = {
     },
 };
 
+/* Requests that are state of the machine; the others are between threads of this process. */
+#define PENDING_SAVED (CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI | CPU_INTERRUPT_INIT | CPU_INTERRUPT_SIPI)
+
 static int cpu_pre_save(void *opaque)
 {
     X86CPU *cpu = opaque;
 
     cpu->saved.rflags = cpu_x86_get_rflags(cpu);
-    cpu->saved.tsc = cpu->read_tsc(cpu->tsc_opaque) + (uint64_t)cpu->tsc_offset;
-    cpu->saved.pending = __atomic_load_n(&cpu->pending, __ATOMIC_ACQUIRE) & (CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI);
+    cpu->saved.pending = __atomic_load_n(&cpu->pending, __ATOMIC_ACQUIRE) & PENDING_SAVED;
     return 0;
 }
 
@@ -97,9 +99,8 @@ static int cpu_post_load(void *opaque, int version_id)
         return -EINVAL;
     }
     cpu_x86_set_rflags(cpu, cpu->saved.rflags & ~(uint64_t)FLAG_VM);
-    cpu->tsc_offset = (int64_t)(cpu->saved.tsc - cpu->read_tsc(cpu->tsc_opaque));
-    cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI);
-    cpu_x86_interrupt(cpu, cpu->saved.pending & (CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI));
+    cpu_x86_reset_interrupt(cpu, PENDING_SAVED);
+    cpu_x86_interrupt(cpu, cpu->saved.pending & PENDING_SAVED);
     cpu->phys_mask &= (UINT64_C(1) << 40) - 1;
     cpu->exc_vector = -1;
     cpu_x86_state_loaded(cpu);
@@ -119,6 +120,8 @@ const VMStateDescription vmstate_x86_cpu = {
         VMSTATE_UINT8(cpl, X86CPU),
         VMSTATE_BOOL(inhibit_irq, X86CPU),
         VMSTATE_BOOL(halted, X86CPU),
+        VMSTATE_BOOL(wait_sipi, X86CPU),
+        VMSTATE_BOOL(nmi_masked, X86CPU),
         VMSTATE_UINT32(saved.pending, X86CPU),
         VMSTATE_STRUCT_ARRAY(segs, X86CPU, SEG__COUNT, 1, vmstate_segment, SegmentCache),
         VMSTATE_STRUCT(ldt, X86CPU, 1, vmstate_segment, SegmentCache),
@@ -144,12 +147,11 @@ const VMStateDescription vmstate_x86_cpu = {
         VMSTATE_UINT64(pat, X86CPU),
         VMSTATE_UINT64(tsc_aux, X86CPU),
         VMSTATE_UINT64(misc_enable, X86CPU),
-        VMSTATE_UINT64(apic_base, X86CPU),
         VMSTATE_UINT64(mtrr_def_type, X86CPU),
         VMSTATE_UINT64_ARRAY(mtrr_var, X86CPU, 16),
         VMSTATE_UINT64_ARRAY(mtrr_fixed, X86CPU, 11),
         VMSTATE_STRUCT(fpu, X86CPU, 1, vmstate_fpu, X86FPU),
-        VMSTATE_UINT64(saved.tsc, X86CPU),
+        VMSTATE_INT64(tsc_offset, X86CPU),
         VMSTATE_UINT64(icount, X86CPU),
         VMSTATE_UINT64(phys_mask, X86CPU),
         VMSTATE_END_OF_LIST()

@@ -5,6 +5,7 @@
 #include "devices/table.h"
 
 const DeviceClass *const device_class_table[] = {
+    &apic_class,
     &cfi_pflash01_class,
     &i440fx_class,
     &i440fx_pcihost_class,
@@ -13,6 +14,7 @@ const DeviceClass *const device_class_table[] = {
     &isa_debug_exit_class,
     &isa_debugcon_class,
     &i8259_class,
+    &ioapic_class,
     &isa_pit_class,
     &isa_serial_class,
     &mc146818_class,

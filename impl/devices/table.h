@@ -7,12 +7,14 @@
 
 #include "devices/device.h"
 
+extern const DeviceClass apic_class;
 extern const DeviceClass cfi_pflash01_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass i440fx_pcihost_class;
 extern const DeviceClass i8042_class;
 extern const DeviceClass i8259_class;
 extern const DeviceClass isa_debugcon_class;
+extern const DeviceClass ioapic_class;
 extern const DeviceClass isa_debug_exit_class;
 extern const DeviceClass isa_pit_class;
 extern const DeviceClass isa_serial_class;
