@@ -281,6 +281,8 @@ bool shape_shift(Decoder *d, int arg)
             in->fn = op_shl_ri;
         } else if (!(in->flags & IF_MEM) && in->imm && arg == SHIFT_SHR) {
             in->fn = op_shr_ri;
+        } else if (!(in->flags & IF_MEM) && in->imm && arg == SHIFT_SAR) {
+            in->fn = op_sar_ri;
         }
     } else {
         in->flags |= IF_CL;

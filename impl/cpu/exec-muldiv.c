@@ -15,7 +15,7 @@ __extension__ typedef __int128 S128;
 
 static void mul_flags(X86CPU *cpu, bool overflow, uint64_t lo, unsigned size)
 {
-    cc_set_flags(cpu, (overflow ? FLAG_CF | FLAG_OF : 0) | (cc_szp(lo, size) & ~FLAG_ZF));
+    cc_set(cpu, CC_OP(CC_MUL, __builtin_ctz(size)), lo, overflow);
 }
 
 static void store_product(X86CPU *cpu, unsigned size, uint64_t lo, uint64_t hi)

@@ -163,24 +163,32 @@ int op_shift(X86CPU *cpu, const Insn *in)
     return r;
 }
 
-/* The common shifts of a register by a constant that is not zero after masking. */
+/* The common shifts of a register by a constant that is not zero after masking. Counts may exceed short operands. */
 int op_shl_ri(X86CPU *cpu, const Insn *in)
 {
-    Shift s = { .v = reg_rd(cpu, in->rd, in->size), .bits = in->size * 8u, .count = (unsigned)in->imm };
+    uint64_t mask = low_mask(in->size * 8u), last = reg_rd(cpu, in->rd, in->size) << (in->imm - 1) & mask;
 
-    do_shl(&s);
-    reg_wr(cpu, in->rd, in->size, s.v);
-    cc_set_flags(cpu, s.flags);
+    cc_set(cpu, CC_OP(CC_SHL, __builtin_ctz(in->size)), last << 1 & mask, last);
+    reg_wr(cpu, in->rd, in->size, cpu->cc_dst);
     return RET_NEXT;
 }
 
 int op_shr_ri(X86CPU *cpu, const Insn *in)
 {
-    Shift s = { .v = reg_rd(cpu, in->rd, in->size), .bits = in->size * 8u, .count = (unsigned)in->imm };
+    uint64_t last = reg_rd(cpu, in->rd, in->size) >> (in->imm - 1);
 
-    do_shr(&s);
-    reg_wr(cpu, in->rd, in->size, s.v);
-    cc_set_flags(cpu, s.flags);
+    cc_set(cpu, CC_OP(CC_SHR, __builtin_ctz(in->size)), last >> 1, last);
+    reg_wr(cpu, in->rd, in->size, cpu->cc_dst);
+    return RET_NEXT;
+}
+
+int op_sar_ri(X86CPU *cpu, const Insn *in)
+{
+    uint64_t mask = low_mask(in->size * 8u);
+    int64_t last = sign_extend(reg_rd(cpu, in->rd, in->size), in->size) >> (in->imm - 1);
+
+    cc_set(cpu, CC_OP(CC_SHR, __builtin_ctz(in->size)), (uint64_t)(last >> 1) & mask, (uint64_t)last & mask);
+    reg_wr(cpu, in->rd, in->size, cpu->cc_dst);
     return RET_NEXT;
 }
 

@@ -46,6 +46,12 @@ bool cc_carry(const X86CPU *cpu)
         return cpu->cc_src;
     case CC_ADC:
         return cpu->cc_src2 ? cpu->cc_dst <= cpu->cc_src : cpu->cc_dst < cpu->cc_src;
+    case CC_SHL:
+        return (cpu->cc_src >> ((8u << (cpu->cc_op & 3)) - 1)) & 1;
+    case CC_SHR:
+        return cpu->cc_src & 1;
+    case CC_MUL:
+        return cpu->cc_src;
     default: {
         CcView v = cc_view(cpu);
 
@@ -69,10 +75,21 @@ static bool cc_overflow(const CcView *v)
     case CC_DEC:
         x = (v->a ^ v->b) & (v->a ^ v->res);
         break;
+    case CC_SHL:
+    case CC_SHR:
+        x = v->res ^ v->b;
+        break;
+    case CC_MUL:
+        return v->b;
     default:
         return false;
     }
     return (x >> (v->bits - 1)) & 1;
+}
+
+static bool has_adjust(unsigned kind)
+{
+    return kind != CC_LOGIC && kind != CC_SHL && kind != CC_SHR && kind != CC_MUL;
 }
 
 uint32_t cc_compute(const X86CPU *cpu)
@@ -85,8 +102,11 @@ uint32_t cc_compute(const X86CPU *cpu)
     }
     v = cc_view(cpu);
     f = cc_szp(v.res, v.bits / 8);
-    if (v.kind != CC_LOGIC && ((v.a ^ v.b ^ v.res) & 0x10)) {
+    if (has_adjust(v.kind) && ((v.a ^ v.b ^ v.res) & 0x10)) {
         f |= FLAG_AF;
+    }
+    if (v.kind == CC_MUL) {
+        f &= ~FLAG_ZF;
     }
     if (cc_carry(cpu)) {
         f |= FLAG_CF;
@@ -124,7 +144,7 @@ bool cc_test(const X86CPU *cpu, unsigned cond)
     unsigned kind = cpu->cc_op >> 2;
     bool r;
 
-    if (kind != CC_EFLAGS && cond >> 1 == 2) {
+    if (kind != CC_EFLAGS && kind != CC_MUL && cond >> 1 == 2) {
         r = cpu->cc_dst == 0;
     } else if (kind != CC_EFLAGS && cond >> 1 == 4) {
         r = (cpu->cc_dst >> ((8u << (cpu->cc_op & 3)) - 1)) & 1;

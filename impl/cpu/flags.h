@@ -4,14 +4,15 @@
  *
  * cc_op is a kind times four plus log2 of the size in bytes. cc_dst is the result, cc_src the second operand,
  * both zero-extended; cc_src2 the carry that went in (adc, sbb). For CC_EFLAGS cc_src holds the six flags.
- * inc and dec keep CF: they put the old one in cc_src.
+ * inc and dec keep CF: they put the old one in cc_src. Shifts put there what one place less would have given
+ * (CC_SHR: both kinds of shifts to the right), multiplications whether the result was too long.
  */
 #ifndef CPU_FLAGS_H
 #define CPU_FLAGS_H
 
 #include "cpu/cpu.h"
 
-enum { CC_EFLAGS, CC_ADD, CC_SUB, CC_LOGIC, CC_ADC, CC_SBB, CC_INC, CC_DEC };
+enum { CC_EFLAGS, CC_ADD, CC_SUB, CC_LOGIC, CC_ADC, CC_SBB, CC_INC, CC_DEC, CC_SHL, CC_SHR, CC_MUL };
 
 #define CC_OP(kind, log2size) ((kind) * 4u + (log2size))
 

@@ -24,7 +24,7 @@ enum { FLAGOP_CLC, FLAGOP_STC, FLAGOP_CMC, FLAGOP_CLD, FLAGOP_STD };
 
 /* ---- exec-shift.c: aux is SHIFT_*; count is imm, or CL with IF_CL ---- */
 enum { SHIFT_ROL, SHIFT_ROR, SHIFT_RCL, SHIFT_RCR, SHIFT_SHL, SHIFT_SHR, SHIFT_SAR };
-OpFunc op_shift, op_shl_ri, op_shr_ri, op_shld, op_shrd;
+OpFunc op_shift, op_shl_ri, op_shr_ri, op_sar_ri, op_shld, op_shrd;
 
 /* ---- exec-muldiv.c ---- */
 OpFunc op_mul, op_imul1, op_imul, op_div, op_idiv, op_aaa, op_aas, op_aam, op_aad, op_daa, op_das;
