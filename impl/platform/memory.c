@@ -4,6 +4,7 @@
 #include "base/assert.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -45,6 +46,38 @@ void os_stack_unmap(void *stack, size_t len)
     int r = munmap((char *)stack - guard, guard + len);
 
     assert(r == 0);
+}
+
+void *os_code_map(size_t data_len, size_t len)
+{
+    char *p = mmap(NULL, data_len + len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    if (mprotect(p + data_len, len, PROT_READ | PROT_EXEC) < 0) {
+        munmap(p, data_len + len);
+        return NULL;
+    }
+    return p;
+}
+
+void os_code_unmap(void *p, size_t data_len, size_t len)
+{
+    os_anon_unmap(p, data_len + len);
+}
+
+bool os_code_write(void *dst, const void *src, size_t len)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    char *start = (char *)((uintptr_t)dst & ~(page - 1));
+    size_t span = (size_t)((char *)dst + len - start);
+
+    if (mprotect(start, span, PROT_READ | PROT_WRITE) < 0) {
+        return false;
+    }
+    memcpy(dst, src, len);
+    return mprotect(start, span, PROT_READ | PROT_EXEC) == 0;
 }
 
 int os_read_own_memory(uintptr_t addr, void *buf, size_t len)

@@ -28,6 +28,17 @@ void os_anon_unmap(void *p, size_t len);
 /** os_stack_map: @len usable bytes with an inaccessible page below. Returns the lowest usable byte or NULL. */
 void *os_stack_map(size_t len);
 void os_stack_unmap(void *stack, size_t len);
+/**
+ * os_code_map: @len bytes to execute, never writable, from @data_len bytes to read and write on (both multiples of the
+ * page size). NULL on failure. Private: a forked process has its own copy.
+ */
+void *os_code_map(size_t data_len, size_t len);
+void os_code_unmap(void *p, size_t data_len, size_t len);
+/**
+ * os_code_write: copy @len bytes to @dst in the part to execute. The pages cannot be executed meanwhile, so no
+ * other thread may be running code of that mapping. False: the system refused.
+ */
+bool os_code_write(void *dst, const void *src, size_t len);
 /** os_read_own_memory: copy @len bytes at @addr of this process; -EFAULT instead of a fault. For stack walks. */
 int os_read_own_memory(uintptr_t addr, void *buf, size_t len) G_GNUC_WARN_UNUSED_RESULT;
 

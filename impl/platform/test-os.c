@@ -156,6 +156,28 @@ static void test_child(void)
     g_assert_cmpint(os_wait(pid), ==, 128 + SIGTERM);
 }
 
+/* A function that returns a constant, written twice; the data before it stays writable. */
+static void test_code(void)
+{
+#if defined(__x86_64__)
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *p = os_code_map(page, page);
+    int (*fn)(void);
+
+    g_assert_nonnull(p);
+    for (int i = 1; i <= 2; i++) {
+        uint8_t code[6] = { 0xb8, (uint8_t)i, 0, 0, 0, 0xc3 };   /* mov eax, i; ret */
+        char *at = p + page;
+
+        p[page - 1] = (char)i;
+        g_assert_true(os_code_write(at, code, sizeof(code)));
+        memcpy(&fn, &at, sizeof(fn));
+        g_assert_cmpint(fn(), ==, i);
+    }
+    os_code_unmap(p, page, page);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     int status, fd;
@@ -164,6 +186,7 @@ int main(int argc, char **argv)
     fd = g_file_open_tmp("rondo-os-XXXXXX", &path, NULL);
     g_assert_cmpint(fd, >=, 0);
     os_close(fd);
+    g_test_add_func("/os/code", test_code);
     g_test_add_func("/os/long-vectors", test_long_vectors);
     g_test_add_func("/os/extents", test_extents);
     g_test_add_func("/os/errors-are-negative-errno", test_errors_are_negative_errno);

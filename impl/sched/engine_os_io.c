@@ -483,6 +483,21 @@ void sched_guest_ram_free(void *ram, size_t size)
     os_anon_unmap(ram, size);
 }
 
+void *sched_code_alloc(size_t data_len, size_t len)
+{
+    return os_code_map(data_len, len);
+}
+
+void sched_code_free(void *p, size_t data_len, size_t len)
+{
+    os_code_unmap(p, data_len, len);
+}
+
+bool sched_code_write(void *dst, const void *src, size_t len)
+{
+    return os_code_write(dst, src, len);
+}
+
 void sched_on_signal(SchedNotifier *n)
 {
     os_signals_to_eventfd(n->fd);

@@ -161,6 +161,13 @@ G_NORETURN void sched_exit(int status);
 void *sched_guest_ram_alloc(size_t size);
 void sched_guest_ram_free(void *ram, size_t size);
 /**
+ * sched_code_alloc: memory for generated code, see os_code_map(): @data_len bytes of data, then @len of code. NULL:
+ * the system allows none.
+ */
+void *sched_code_alloc(size_t data_len, size_t len);
+void sched_code_free(void *p, size_t data_len, size_t len);
+bool sched_code_write(void *dst, const void *src, size_t len);
+/**
  * sched_on_signal: from now on SIGTERM/SIGINT/SIGHUP write to @n instead of killing the process. engine_os only; else
  * nothing.
  */
