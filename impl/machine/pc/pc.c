@@ -38,7 +38,7 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
     i440fx_connect_ram(bridge, &x->ram);
     piix3 = x86_add_device(&piix3_class, pci, "01.0", errp);
     isa = piix3 ? &piix3_isa_bus(piix3)->bus : NULL;
-    if (!piix3 || !x86_init_pics(x, isa, errp)) {
+    if (!piix3 || !x86_init_pics(x, isa, errp) || !x86_init_ioapic(x, errp)) {
         return false;
     }
     piix3_connect_pic(piix3, x->gsi);
@@ -67,8 +67,7 @@ static bool pc_machine_init(MachineState *ms, GError **errp)
         !x86_init_firmware(ms, &b->x86, "bios-256k.bin", errp)) {
         return false;
     }
-    x86_init_cpus(ms, &b->x86);
-    return pc_init_devices(ms, b, errp);
+    return x86_init_cpus(ms, &b->x86, errp) && pc_init_devices(ms, b, errp);
 }
 
 void pc_machine_reset(MachineState *ms, ShutdownCause reason)

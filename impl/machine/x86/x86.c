@@ -10,7 +10,9 @@
 
 #include "base/bytes.h"
 #include "cpu/vcpu.h"
+#include "devices/apic/apic.h"
 #include "devices/i8259/i8259.h"
+#include "devices/ioapic/ioapic.h"
 #include "devices/rtc/rtc.h"
 #include "devices/table.h"
 
@@ -56,15 +58,10 @@ bool x86_init_ram(MachineState *ms, X86Machine *x, uint64_t max, uint64_t split,
 
 static void x86_pic_irq(void *opaque, int n, int level)
 {
-    CPUState *cpu = first_cpu;
+    DeviceState *apic = first_cpu ? cpu_get_apic(first_cpu) : NULL;
 
-    if (!cpu) {
-        return;
-    }
-    if (level) {
-        cpu_interrupt(cpu, CPU_INTERRUPT_HARD);
-    } else {
-        cpu_reset_interrupt(cpu, CPU_INTERRUPT_HARD);
+    if (apic) {
+        apic_deliver_pic_intr(apic, level);
     }
 }
 
@@ -102,7 +99,7 @@ void x86_init_a20(X86Machine *x)
     x->a20_enabled = true;
 }
 
-void x86_init_cpus(MachineState *ms, X86Machine *x)
+bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp)
 {
     for (unsigned i = 0; i < ms->smp_cpus; i++) {
         CPUState *cpu = qemu_cpu_new(i);
@@ -110,8 +107,12 @@ void x86_init_cpus(MachineState *ms, X86Machine *x)
         if (i == 0) {
             cpu_x86_set_get_irq(cpu->x86, cpu_get_pic_interrupt, x);
         }
+        if (!apic_new(cpu, errp)) {
+            return false;
+        }
         qemu_init_vcpu(cpu);
     }
+    return true;
 }
 
 void x86_reset_cpus(void)
@@ -143,6 +144,9 @@ static void x86_gsi_set(void *opaque, int n, int level)
     if (n < ISA_NUM_IRQS) {
         qemu_set_irq(x->pic[n], level);
     }
+    if (x->ioapic) {
+        qemu_set_irq(ioapic_irq(x->ioapic, n == 0 ? X86_TIMER_PIN : n), level);
+    }
 }
 
 bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp)
@@ -165,6 +169,12 @@ bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp)
         x->gsi[n] = &x->gsi_lines[n];
     }
     return true;
+}
+
+bool x86_init_ioapic(X86Machine *x, GError **errp)
+{
+    x->ioapic = x86_add_device(&ioapic_class, sysbus_get_default(), NULL, errp);
+    return x->ioapic;
 }
 
 void x86_init_cmos(MachineState *ms, X86Machine *x, DeviceState *rtc)

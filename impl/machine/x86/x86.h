@@ -15,6 +15,7 @@
 #include "mem/memory.h"
 
 #define X86_NUM_GSIS 24
+#define X86_TIMER_PIN 2             /* of the I/O APIC: where the timer's line 0 goes, since pin 0 is the 8259's */
 
 typedef struct X86Machine {
     uint64_t below_4g;          /* bytes of RAM below the PCI hole */
@@ -51,12 +52,17 @@ G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_firmware(MachineState *ms, X86Machine *x, const char *bios, GError **errp);
 /** x86_find_firmware: the file called @name here or in the folders of packaged firmware. Caller frees. */
 char *x86_find_firmware(const char *name);
-void x86_init_cpus(MachineState *ms, X86Machine *x);
+/** x86_init_cpus: processors with their local APICs. */
+G_GNUC_WARN_UNUSED_RESULT
+bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp);
 /** x86_add_device: a device of the board itself; @addr its PCI address or NULL. NULL on error. */
 DeviceState *x86_add_device(const DeviceClass *dc, BusState *bus, const char *addr, GError **errp);
 /** x86_init_pics: the pair of 8259 on @isa, and the system's interrupt lines in front of it. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp);
+/** x86_init_ioapic: the I/O APIC behind the same lines. */
+G_GNUC_WARN_UNUSED_RESULT
+bool x86_init_ioapic(X86Machine *x, GError **errp);
 /** x86_init_a20: the line that gates address bit 20 of all processors, as the keyboard controller drives it. */
 void x86_init_a20(X86Machine *x);
 /** x86_init_cmos: memory sizes and boot order for firmware that looks there. Sets x->rtc. */
