@@ -6,7 +6,7 @@
 
 /* ---- Operands ---- */
 
-static uint8_t gpr_offset(ZydisRegister reg)
+uint8_t decode_gpr(ZydisRegister reg)
 {
     unsigned id = (unsigned)ZydisRegisterGetId(reg);
 
@@ -39,7 +39,7 @@ static uint8_t segment_number(ZydisRegister reg)
     return ZydisRegisterGetClass(reg) == ZYDIS_REGCLASS_SEGMENT && n < SEG__COUNT ? (uint8_t)n : R_DS;
 }
 
-static void set_mem(Decoder *d, const ZydisDecodedOperand *o)
+void decode_set_mem(Decoder *d, const ZydisDecodedOperand *o)
 {
     Insn *in = d->in;
 
@@ -52,10 +52,10 @@ static void set_mem(Decoder *d, const ZydisDecodedOperand *o)
         in->base = R_BLOCK_RIP * 8;
         in->disp += in->off + in->len;
     } else if (o->mem.base != ZYDIS_REGISTER_NONE) {
-        in->base = gpr_offset(o->mem.base);
+        in->base = decode_gpr(o->mem.base);
     }
     if (o->mem.index != ZYDIS_REGISTER_NONE) {
-        in->index = gpr_offset(o->mem.index);
+        in->index = decode_gpr(o->mem.index);
         in->scale = o->mem.scale ? (uint8_t)__builtin_ctz(o->mem.scale) : 0;
     }
 }
@@ -64,13 +64,13 @@ static void set_mem(Decoder *d, const ZydisDecodedOperand *o)
 static bool set_rm(Decoder *d, const ZydisDecodedOperand *o)
 {
     if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-        set_mem(d, o);
+        decode_set_mem(d, o);
         return true;
     }
     if (!is_gpr(o)) {
         return false;
     }
-    d->in->rd = gpr_offset(o->reg.value);
+    d->in->rd = decode_gpr(o->reg.value);
     return true;
 }
 
@@ -78,13 +78,13 @@ static bool set_rm(Decoder *d, const ZydisDecodedOperand *o)
 static bool set_src(Decoder *d, const ZydisDecodedOperand *o)
 {
     if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-        set_mem(d, o);
+        decode_set_mem(d, o);
         return true;
     }
     if (!is_gpr(o)) {
         return false;
     }
-    d->in->rs = gpr_offset(o->reg.value);
+    d->in->rs = decode_gpr(o->reg.value);
     return true;
 }
 
@@ -167,13 +167,13 @@ bool shape_alu(Decoder *d, int arg)
         if (!set_rm(d, a) || !is_gpr(b)) {
             return false;
         }
-        in->rs = gpr_offset(b->reg.value);
+        in->rs = decode_gpr(b->reg.value);
     } else {
         form = b->type == ZYDIS_OPERAND_TYPE_MEMORY ? FORM_RM : FORM_RR;
         if (!is_gpr(a) || !set_src(d, b)) {
             return false;
         }
-        in->rd = gpr_offset(a->reg.value);
+        in->rd = decode_gpr(a->reg.value);
     }
     in->fn = alu_ops[arg][form][log2_of(in->size)];
     return true;
@@ -213,7 +213,7 @@ bool shape_rm_r(Decoder *d, int arg)
     if (!set_rm(d, &d->ops[0]) || !is_gpr(&d->ops[1])) {
         return false;
     }
-    d->in->rs = gpr_offset(d->ops[1].reg.value);
+    d->in->rs = decode_gpr(d->ops[1].reg.value);
     return true;
 }
 
@@ -225,7 +225,7 @@ bool shape_r_rm(Decoder *d, int arg)
     if (!is_gpr(&d->ops[0]) || !set_src(d, &d->ops[1])) {
         return false;
     }
-    d->in->rd = gpr_offset(d->ops[0].reg.value);
+    d->in->rd = decode_gpr(d->ops[0].reg.value);
     return true;
 }
 
@@ -259,8 +259,8 @@ bool shape_xchg(Decoder *d, int arg)
 
     in->size = operand_size(&d->ops[0]);
     if (d->ops[1].type == ZYDIS_OPERAND_TYPE_MEMORY) {
-        set_mem(d, &d->ops[1]);
-        in->rs = gpr_offset(d->ops[0].reg.value);
+        decode_set_mem(d, &d->ops[1]);
+        in->rs = decode_gpr(d->ops[0].reg.value);
     } else if (!shape_rm_r(d, 0)) {
         return false;
     }
@@ -312,7 +312,7 @@ bool shape_bt(Decoder *d, int arg)
         d->in->imm = d->ops[1].imm.value.s;
         return true;
     }
-    d->in->rs = gpr_offset(d->ops[1].reg.value);
+    d->in->rs = decode_gpr(d->ops[1].reg.value);
     return true;
 }
 
@@ -335,8 +335,8 @@ bool shape_vex3(Decoder *d, int arg)
     const ZydisDecodedOperand *reg = &d->ops[arg], *rm = &d->ops[3 - arg];
 
     d->in->size = operand_size(&d->ops[0]);
-    d->in->rd = gpr_offset(d->ops[0].reg.value);
-    d->in->aux = gpr_offset(reg->reg.value);
+    d->in->rd = decode_gpr(d->ops[0].reg.value);
+    d->in->aux = decode_gpr(reg->reg.value);
     return set_src(d, rm);
 }
 
@@ -517,7 +517,7 @@ bool shape_string(Decoder *d, int arg)
         const ZydisDecodedOperand *o = &d->ops[i];
 
         if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && o->mem.base != ZYDIS_REGISTER_NONE &&
-            gpr_offset(o->mem.base) == R_ESI * 8) {
+            decode_gpr(o->mem.base) == R_ESI * 8) {
             d->in->seg = segment_number(o->mem.segment);
         }
     }
@@ -553,7 +553,7 @@ bool shape_lar(Decoder *d, int arg)
 {
     d->in->aux = (uint8_t)arg;
     d->in->size = operand_size(&d->ops[0]);
-    d->in->rs = gpr_offset(d->ops[0].reg.value);
+    d->in->rs = decode_gpr(d->ops[0].reg.value);
     return is_gpr(&d->ops[0]) && set_rm(d, &d->ops[1]);
 }
 

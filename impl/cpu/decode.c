@@ -103,7 +103,7 @@ static const Entry table[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     M(RDFSBASE) = { shape_fsgs, op_fsgsbase, R_FS << 1 }, M(WRFSBASE) = { shape_fsgs, op_fsgsbase, R_FS << 1 | 1 },
     M(RDGSBASE) = { shape_fsgs, op_fsgsbase, R_GS << 1 }, M(WRGSBASE) = { shape_fsgs, op_fsgsbase, R_GS << 1 | 1 },
     M(NOP) = { shape_ignore, op_nop }, M(PAUSE) = { shape_ignore, op_pause }, M(ENDBR32) = { shape_ignore, op_nop },
-    M(ENDBR64) = { shape_ignore, op_nop }, M(CLFLUSH) = { shape_ignore, op_nop },
+    M(ENDBR64) = { shape_ignore, op_nop },
     M(LFENCE) = { shape_ignore, op_nop }, M(MFENCE) = { shape_ignore, op_nop }, M(SFENCE) = { shape_ignore, op_nop },
     M(PREFETCHT0) = { shape_ignore, op_nop }, M(PREFETCHT1) = { shape_ignore, op_nop },
     M(PREFETCHT2) = { shape_ignore, op_nop }, M(PREFETCHNTA) = { shape_ignore, op_nop },
@@ -168,7 +168,8 @@ DecodeStatus insn_decode(unsigned code_bits, const uint8_t *bytes, size_t avail,
     if (d.insn.attributes & ZYDIS_ATTRIB_HAS_REPNE) {
         ret->flags |= IF_REPNE;
     }
-    if (!e->shape || !e->shape(&d, e->arg) || !ret->fn) {
+    /* movsd and cmpsd are strings or scalars: what is no string goes on to the second table. */
+    if (!((e->shape && e->shape(&d, e->arg)) || decode_sse(&d)) || !ret->fn) {
         set_raise(ret, op_ud, off, d.insn.length);
     }
     return DECODE_OK;

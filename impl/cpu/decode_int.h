@@ -17,6 +17,13 @@ typedef struct Decoder {
     Insn *in;
 } Decoder;
 
+/** decode_gpr: a general register as an offset into regs. */
+uint8_t decode_gpr(ZydisRegister reg);
+/** decode_set_mem: the memory operand. */
+void decode_set_mem(Decoder *d, const ZydisDecodedOperand *o);
+/** decode_sse: fill in d->in if it is an MMX or SSE instruction (decode-sse.c). */
+bool decode_sse(Decoder *d);
+
 /** A shape fills in what its handlers expect. @arg comes from the table. False: not an instruction after all. */
 typedef bool ShapeFunc(Decoder *d, int arg);
 
