@@ -7,7 +7,9 @@ a second call finds it.
 """
 
 from .console import Console, ConsoleClosed
+from .disk import debian_disk
 from .initramfs import make_initramfs
+from .linux import LinuxVM
 from .packages import Kernel, Missing, kernel
 
-__all__ = ["Console", "ConsoleClosed", "Kernel", "Missing", "kernel", "make_initramfs"]
+__all__ = ["Console", "ConsoleClosed", "Kernel", "LinuxVM", "Missing", "debian_disk", "kernel", "make_initramfs"]

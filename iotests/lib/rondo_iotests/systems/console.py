@@ -16,22 +16,38 @@ class ConsoleClosed(Exception):
 
 
 class Console:
-    """A console on a unix socket (`-serial unix:PATH,server=on,wait=off`); all output is kept in @text."""
+    """A console on a unix socket that the machine connects to (`-serial unix:PATH`), so that no output is lost.
+
+    All output is kept in @text.
+    """
 
     def __init__(self, path):
         self.path = Path(path)
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(path))
+        self.path.unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(1)
+        self.sock = None
         self.text = ""
         self.seen = 0           # up to where a wait has consumed it
 
+    def accept(self, timeout=COMMAND_TIMEOUT):
+        """Take the machine's call; after this its end is seen."""
+        self.listener.settimeout(timeout)
+        self.sock = self.listener.accept()[0]
+
     def close(self):
-        self.sock.close()
+        self.listener.close()
+        if self.sock:
+            self.sock.close()
 
     def _read(self, deadline):
         if not select.select([self.sock], [], [], max(deadline - time.monotonic(), 0))[0]:
             raise TimeoutError
-        data = self.sock.recv(65536)
+        try:
+            data = self.sock.recv(65536)
+        except ConnectionError:
+            data = b""
         if not data:
             raise ConsoleClosed(f"the console closed; its last lines:\n{self.tail()}")
         self.text += data.decode("utf-8", "replace")
