@@ -7,6 +7,7 @@
 
 #include "cpu/code.h"
 #include "cpu/flags.h"
+#include "cpu/ops.h"
 
 #include "sched/sched.h"
 
@@ -26,6 +27,8 @@ X86CPU *cpu_x86_create(unsigned index, AddressSpace *as, AddressSpace *io)
     cpu->tlb_fills = UINT32_MAX;   /* nothing is in the log yet */
     cpu->read_tsc = tsc_from_clock;
     cpu->phys_mask = (UINT64_C(1) << 40) - 1;
+    cpu->model = *cpu_model_default();
+    cpu->n_cpus = 1;
     cpu_x86_reset(cpu);
     return cpu;
 }
@@ -58,7 +61,7 @@ static void reset_segments(X86CPU *cpu)
 void cpu_x86_reset(X86CPU *cpu)
 {
     memset(cpu->regs, 0, sizeof(cpu->regs));
-    cpu->regs[R_EDX] = 0x00000663;
+    cpu->regs[R_EDX] = cpu_signature(&cpu->model);
     cpu->rip = 0xfff0;
     cpu_x86_set_rflags(cpu, 2);
     reset_segments(cpu);
@@ -129,6 +132,12 @@ void cpu_x86_set_get_irq(X86CPU *cpu, int (*get_irq)(void *opaque), void *opaque
 {
     cpu->get_irq = get_irq;
     cpu->irq_opaque = opaque;
+}
+
+void cpu_x86_set_model(X86CPU *cpu, const X86CPUModel *model, unsigned n_cpus)
+{
+    cpu->model = *model;
+    cpu->n_cpus = n_cpus;
 }
 
 void cpu_x86_set_tsc(X86CPU *cpu, uint64_t (*read_tsc)(void *opaque), void *opaque)

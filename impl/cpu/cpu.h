@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/cpuid.h"
 #include "cpu/fpu.h"
 #include "mem/memory.h"
 
@@ -233,6 +234,8 @@ struct X86CPU {
     uint64_t icount;                       /* instructions executed since creation */
     uint64_t phys_mask;                    /* physical address bits that exist, A20 included */
     unsigned index;
+    unsigned n_cpus;                       /* of the machine */
+    X86CPUModel model;
     CPUState *cpu_state;
 
     /* Only for the stream: what other fields imply, put together while saving and taken apart after loading. */
@@ -275,6 +278,9 @@ void cpu_x86_set_get_irq(X86CPU *cpu, int (*get_irq)(void *opaque), void *opaque
  * processors of a machine count the same one, so their time stamps agree.
  */
 void cpu_x86_set_tsc(X86CPU *cpu, uint64_t (*read_tsc)(void *opaque), void *opaque);
+
+/** cpu_x86_set_model: what cpuid says, in a machine of @n_cpus processors; before the first instruction. */
+void cpu_x86_set_model(X86CPU *cpu, const X86CPUModel *model, unsigned n_cpus);
 
 /**
  * cpu_x86_exec: run guest code.

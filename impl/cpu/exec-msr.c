@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Model-specific registers, cpuid and the time stamp counter.
+ * Model-specific registers and the time stamp counter.
  *
- * cpuid claims only what is implemented. A register nobody knows raises #GP(0), except for a few that firmware
+ * A register nobody knows raises #GP(0), except for a few that firmware
  * writes without asking.
- * Source: SDM volume 4; volume 2, CPUID; AMD APM volume 2, appendix A.
+ * Source: SDM volume 4; AMD APM volume 2, appendix A.
  */
 #include "cpu/ops.h"
 
@@ -243,54 +243,5 @@ int op_rdtsc(X86CPU *cpu, const Insn *in)
     if (in->aux) {
         cpu->regs[R_ECX] = (uint32_t)cpu->tsc_aux;
     }
-    return RET_LEAVE;
-}
-
-/* ---- cpuid ---- */
-
-typedef struct CpuidLeaf {
-    uint32_t leaf, eax, ebx, ecx, edx;
-} CpuidLeaf;
-
-enum {
-    F1_EDX = 1u << 2 /* DE */ | 1u << 3 /* PSE */ | 1u << 4 /* TSC */ | 1u << 5 /* MSR */ | 1u << 6 /* PAE */ |
-             1u << 8 /* CX8 */ | 1u << 11 /* SEP */ | 1u << 12 /* MTRR */ | 1u << 13 /* PGE */ |
-             1u << 15 /* CMOV */ | 1u << 16 /* PAT */ | 1u << 17 /* PSE36 */ | 1u << 19 /* CLFSH */,
-    F1_ECX = 1u << 13 /* CX16 */ | 1u << 22 /* MOVBE */ | 1u << 23 /* POPCNT */,
-    F7_EBX = 1u << 0 /* FSGSBASE */ | 1u << 3 /* BMI1 */ | 1u << 9 /* ERMS */,
-    F8_EDX = 1u << 11 /* SYSCALL */ | 1u << 20 /* NX */ | 1u << 26 /* 1G pages */ | 1u << 27 /* RDTSCP */ |
-             1u << 29 /* LM */,
-    F8_ECX = 1u << 0 /* LAHF */ | 1u << 5 /* lzcnt */,
-};
-
-static const CpuidLeaf cpuid_table[] = {
-    { 0x00000000, 7, 0x646e6f52, 0x6f526f64, 0x6e6f526f },   /* RondoRondoRo */
-    { 0x00000001, 0x00000663, 0x00000800, F1_ECX | 1u << 31, F1_EDX },
-    { 0x00000007, 0, F7_EBX, 0, 0 },
-    { 0x80000000, 0x80000008, 0, 0, 0 },
-    { 0x80000001, 0x00000663, 0, F8_ECX, F8_EDX },
-    { 0x80000002, 0x646e6f52, 0x6f73206f, 0x61777466, 0x63206572 },
-    { 0x80000003, 0x00007570, 0, 0, 0 },
-    { 0x80000007, 0, 0, 0, 1u << 8 /* invariant TSC */ },
-    { 0x80000008, 40 | 48 << 8, 0, 0, 0 },
-};
-
-int op_cpuid(X86CPU *cpu, const Insn *in)
-{
-    uint32_t leaf = (uint32_t)cpu->regs[R_EAX], sub = (uint32_t)cpu->regs[R_ECX];
-    CpuidLeaf c = { 0 };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(cpuid_table); i++) {
-        if (cpuid_table[i].leaf == leaf && (leaf != 7 || sub == 0)) {
-            c = cpuid_table[i];
-        }
-    }
-    if (leaf == 1) {
-        c.ebx |= cpu->index << 24;
-    }
-    cpu->regs[R_EAX] = c.eax;
-    cpu->regs[R_EBX] = c.ebx;
-    cpu->regs[R_ECX] = c.ecx;
-    cpu->regs[R_EDX] = c.edx;
     return RET_LEAVE;
 }

@@ -7,6 +7,9 @@
 
 #include "cpu/insn.h"
 
+/** cpu_signature: family, model and stepping as cpuid and RESET give them. */
+uint32_t cpu_signature(const X86CPUModel *m);
+
 /* ---- exec-alu.c: [operation][form][log2 of the size] ---- */
 enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP, ALU_TEST, ALU_MOV, ALU__COUNT };
 enum { FORM_RR, FORM_RI, FORM_RM, FORM_MR, FORM_MI, FORM__COUNT };

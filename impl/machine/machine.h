@@ -36,7 +36,7 @@ struct MachineState {
     char *uuid;                 /* -uuid or NULL */
     uint64_t ram_size;          /* bytes */
     unsigned smp_cpus;
-    char *cpu_type;
+    char *cpu_type;             /* what follows -cpu, or NULL */
     char *accel;
     char *firmware;             /* -bios or NULL */
     char *pflash[MACHINE_MAX_PFLASH];   /* backend or node names */

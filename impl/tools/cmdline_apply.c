@@ -7,6 +7,7 @@
 #include "aio/iothread.h"
 #include "block/backend.h"
 #include "block/block.h"
+#include "cpu/cpuid.h"
 #include "devices/device.h"
 #include "monitor/chardev.h"
 #include "monitor/monitor.h"
@@ -93,7 +94,9 @@ bool cmdline_help_requested(const CmdLine *c)
         return true;
     }
     if (cmdline_is_help(cmdline_last(c, CMD_CPU))) {
-        g_print("Available CPUs:\n  max\n  qemu64\n");
+        g_autofree char *text = cpu_model_help();
+
+        g_print("%s", text);
         return true;
     }
     if (cmdline_is_help(cmdline_last(c, CMD_ACCEL))) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cpu/cpuid.h"
 #include "tools/cmdline.h"
 
 #define SIZE_HINT "\nOptional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n" \
@@ -298,19 +299,20 @@ static bool cmdline_machine_type(const CmdLine *c, MachineState *ms)
 static bool cmdline_cpu(const CmdArg *a, MachineState *ms)
 {
     GError *err = NULL;
-    const char *comma = strchr(a->arg, ',');
-    g_autofree char *model = g_strndup(a->arg, comma ? (size_t)(comma - a->arg) : strlen(a->arg));
+    g_autoptr(GString) warnings = g_string_new(NULL);
+    g_auto(GStrv) lines = NULL;
+    X86CPUModel model;
+    bool ok = cpu_model_parse(a->arg, &model, warnings, &err);
 
-    if (strcmp(model, "qemu64") != 0 && strcmp(model, "max") != 0) {
-        error_setg(&err, "unable to find CPU model '%s'", model);
-        return cmdline_report(NULL, err);
+    lines = g_strsplit(warnings->str, "\n", -1);
+    for (unsigned i = 0; lines[i] && *lines[i]; i++) {
+        g_printerr("rondo: warning: %s\n", lines[i]);
     }
-    if (comma) {
-        error_setg(&err, "Property '%s-x86_64-cpu.%s' not found", model, comma + 1);
+    if (!ok) {
         return cmdline_report(NULL, err);
     }
     g_free(ms->cpu_type);
-    ms->cpu_type = g_steal_pointer(&model);
+    ms->cpu_type = g_strdup(a->arg);
     return true;
 }
 

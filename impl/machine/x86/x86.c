@@ -101,9 +101,16 @@ void x86_init_a20(X86Machine *x)
 
 bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp)
 {
+    g_autoptr(GString) warnings = g_string_new(NULL);   /* were shown when the command line was read */
+    X86CPUModel model = *cpu_model_default();
+
+    if (ms->cpu_type && !cpu_model_parse(ms->cpu_type, &model, warnings, errp)) {
+        return false;
+    }
     for (unsigned i = 0; i < ms->smp_cpus; i++) {
         CPUState *cpu = qemu_cpu_new(i);
 
+        cpu_x86_set_model(cpu->x86, &model, ms->smp_cpus);
         if (i == 0) {
             cpu_x86_set_get_irq(cpu->x86, cpu_get_pic_interrupt, x);
         }
