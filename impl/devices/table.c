@@ -11,6 +11,7 @@ const DeviceClass *const device_class_table[] = {
     &i440fx_pcihost_class,
     &piix3_class,
     &i8042_class,
+    &fw_cfg_io_class,
     &isa_debug_exit_class,
     &isa_debugcon_class,
     &i8259_class,

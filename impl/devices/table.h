@@ -9,6 +9,7 @@
 
 extern const DeviceClass apic_class;
 extern const DeviceClass cfi_pflash01_class;
+extern const DeviceClass fw_cfg_io_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass i440fx_pcihost_class;
 extern const DeviceClass i8042_class;
