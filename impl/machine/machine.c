@@ -42,6 +42,14 @@ const char *qemu_get_vm_uuid(void)
     return ms ? ms->uuid : NULL;
 }
 
+static void fw_cfg_option_clear(gpointer data)
+{
+    FwCfgOption *o = data;
+
+    g_free(o->name);
+    g_free(o->data);
+}
+
 MachineState *machine_state_new(void)
 {
     MachineState *ms = g_new0(MachineState, 1);
@@ -49,6 +57,11 @@ MachineState *machine_state_new(void)
     ms->ram_size = MACHINE_DEFAULT_RAM;
     ms->smp_cpus = 1;
     ms->klass = &pc_machine_class;
+    ms->boot = (BootOptions){ .splash_time = -1, .reboot_timeout = -2 };
+    ms->hpet = true;
+    ms->acpi = true;
+    ms->fw_cfg_files = g_array_new(FALSE, FALSE, sizeof(FwCfgOption));
+    g_array_set_clear_func(ms->fw_cfg_files, fw_cfg_option_clear);
     machine_set_state(MACHINE_MAIN, ms);
     return ms;
 }
@@ -61,6 +74,12 @@ void machine_state_free(MachineState *ms)
     g_free(ms->cpu_type);
     g_free(ms->accel);
     g_free(ms->firmware);
+    g_free(ms->kernel);
+    g_free(ms->initrd);
+    g_free(ms->append);
+    g_free(ms->boot.order);
+    g_free(ms->boot.once);
+    g_array_unref(ms->fw_cfg_files);
     for (unsigned i = 0; i < MACHINE_MAX_PFLASH; i++) {
         g_free(ms->pflash[i]);
     }

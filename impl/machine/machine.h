@@ -25,10 +25,29 @@ struct MachineClass {
     const char *desc;
     unsigned max_cpus;
     bool (*init)(MachineState *ms, GError **errp);
+    /* All devices of the command line are there; the guest has not run. May be NULL. */
+    bool (*ready)(MachineState *ms, GError **errp);
     void (*reset)(MachineState *ms, ShutdownCause reason);
     /* Undo init. Devices are gone already. */
     void (*cleanup)(MachineState *ms);
 };
+
+/** What -boot says. */
+typedef struct BootOptions {
+    char *order;                /* drive letters, or NULL for the default */
+    char *once;                 /* the same, until the first reset */
+    bool menu;
+    bool strict;
+    int32_t splash_time;        /* ms, or -1 */
+    int32_t reboot_timeout;     /* ms until the machine is reset when nothing boots; -1 never, -2 not said */
+} BootOptions;
+
+/** A file that -fw_cfg hands to firmware. */
+typedef struct FwCfgOption {
+    char *name;
+    uint8_t *data;
+    size_t len;
+} FwCfgOption;
 
 struct MachineState {
     const MachineClass *klass;
@@ -39,6 +58,14 @@ struct MachineState {
     char *cpu_type;             /* what follows -cpu, or NULL */
     char *accel;
     char *firmware;             /* -bios or NULL */
+    char *kernel;               /* -kernel or NULL */
+    char *initrd;               /* -initrd or NULL */
+    char *append;               /* -append or NULL */
+    BootOptions boot;
+    GArray *fw_cfg_files;       /* of FwCfgOption */
+    bool nographic;             /* firmware talks to the first serial port */
+    bool hpet;
+    bool acpi;
     char *pflash[MACHINE_MAX_PFLASH];   /* backend or node names */
     char *serial[MACHINE_MAX_SERIAL];   /* labels of chardevs, NULL: no port */
     void *board;                /* the class's own */

@@ -25,6 +25,13 @@ static const CmdOpt cmd_opts[] = {
     OPT("uuid", CMD_UUID, true, "-uuid UUID       identity of the guest"),
     OPT("rtc", CMD_RTC, true, "-rtc [base=utc][,clock=host|vm]\n                 the guest's clock"),
     OPT("boot", CMD_BOOT, true, "-boot [order=DRIVES][,menu=on|off][,strict=on|off]\n                 boot order"),
+    OPT("kernel", CMD_KERNEL, true, "-kernel FILE     boot this Linux kernel (bzImage)"),
+    OPT("initrd", CMD_INITRD, true, "-initrd FILE     with this initial RAM disk"),
+    OPT("append", CMD_APPEND, true, "-append CMDLINE  and this command line"),
+    OPT("fw_cfg", CMD_FW_CFG, true, "-fw_cfg [name=]NAME,file=FILE|string=TEXT\n"
+        "                 a file for firmware and guest to find"),
+    OPT("no-hpet", CMD_NO_HPET, false, "-no-hpet         no HPET"),
+    OPT("no-acpi", CMD_NO_ACPI, false, "-no-acpi         no ACPI tables"),
     OPT("object", CMD_OBJECT, true, "-object iothread,id=ID[,poll-max-ns=N][,poll-grow=N][,poll-shrink=N]\n"
         "                 create an object"),
     OPT("device", CMD_DEVICE, true, "-device DRIVER[,PROP=VALUE...]\n"

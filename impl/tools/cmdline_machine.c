@@ -89,36 +89,25 @@ static bool cmdline_only_none(const CmdLine *c, CmdOptId id, const char *format)
     return true;
 }
 
-static bool cmdline_check_lists(const CmdLine *c)
+static bool cmdline_rtc(const CmdLine *c)
 {
-    static const char *const rtc[] = { "base", "clock", "driftfix", NULL };
-    static const char *const boot[] = { "order", "once", "menu", "splash", "splash-time", "reboot-timeout", "strict",
-                                        NULL };
-    const struct {
-        CmdOptId id;
-        const char *implied;
-        const char *const *known;
-    } lists[] = { { CMD_RTC, NULL, rtc }, { CMD_BOOT, "order", boot } };
+    static const char *const known[] = { "base", "clock", "driftfix", NULL };
+    const CmdArg *a;
+    unsigned pos = 0;
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
-        const CmdArg *a;
-        unsigned pos = 0;
+    while ((a = cmdline_each(c, CMD_RTC, &pos))) {
+        GError *err = NULL;
+        g_autoptr(QDict) d = cmdline_qdict(a->arg, NULL, &err);
 
-        while ((a = cmdline_each(c, lists[i].id, &pos))) {
-            GError *err = NULL;
-            g_autoptr(QDict) d = cmdline_qdict(a->arg, lists[i].implied, &err);
-
-            if (!d) {
-                return cmdline_report(a, err);
-            }
-            if (!cmdline_check_keys(a, d, lists[i].known)) {
-                return false;
-            }
-            if (lists[i].id == CMD_RTC && qdict_haskey(d, "base") &&
-                strcmp(qdict_get_try_str(d, "base"), "utc") != 0) {
-                error_setg(&err, "invalid datetime format");
-                return cmdline_report(a, err);
-            }
+        if (!d) {
+            return cmdline_report(a, err);
+        }
+        if (!cmdline_check_keys(a, d, known)) {
+            return false;
+        }
+        if (qdict_haskey(d, "base") && strcmp(qdict_get_try_str(d, "base"), "utc") != 0) {
+            error_setg(&err, "invalid datetime format");
+            return cmdline_report(a, err);
         }
     }
     return true;
@@ -144,7 +133,7 @@ bool cmdline_run_options(const CmdLine *c, RunOptions *ret)
     ret->incoming = cmdline_last(c, CMD_INCOMING);
     return cmdline_only_none(c, CMD_DISPLAY, "type") && cmdline_only_none(c, CMD_VGA, "vga") &&
            cmdline_only_none(c, CMD_NET, "type") && cmdline_only_none(c, CMD_NIC, "type") &&
-           cmdline_only_none(c, CMD_PARALLEL, "parallel") && cmdline_check_lists(c);
+           cmdline_only_none(c, CMD_PARALLEL, "parallel") && cmdline_rtc(c);
 }
 
 /* ---- The machine ---- */
@@ -237,10 +226,22 @@ static bool cmdline_accel_name(const CmdArg *a, const char *name, MachineState *
 /* Properties that other machines have and that say here only what is so anyway. */
 static bool cmdline_machine_prop_is_moot(const char *key, const char *value)
 {
-    static const char *const off[] = { "vmport", "hpet", "usb", "smm", "acpi", "nvdimm", "sata", "fd-bootchk", NULL };
+    static const char *const off[] = { "vmport", "usb", "smm", "nvdimm", "sata", "fd-bootchk", NULL };
     static const char *const any[] = { "graphics", "dump-guest-core", "mem-merge", "suppress-vmdesc", NULL };
 
     return g_strv_contains(any, key) || (g_strv_contains(off, key) && strcmp(value, "off") == 0);
+}
+
+static bool cmdline_machine_bool(const char *key, const char *value, bool *ret)
+{
+    GError *err = NULL;
+
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
+        error_setg(&err, "Parameter '%s' expects 'on' or 'off'", key);
+        return cmdline_report(NULL, err);
+    }
+    *ret = strcmp(value, "on") == 0;
+    return true;
 }
 
 static bool cmdline_machine_props(const CmdArg *a, const QDict *d, MachineState *ms)
@@ -261,6 +262,10 @@ static bool cmdline_machine_props(const CmdArg *a, const QDict *d, MachineState 
         } else if (strcmp(key, "pflash0") == 0 || strcmp(key, "pflash1") == 0) {
             g_free(ms->pflash[key[6] - '0']);
             ms->pflash[key[6] - '0'] = g_strdup(value);
+        } else if (strcmp(key, "hpet") == 0 || strcmp(key, "acpi") == 0) {
+            if (!cmdline_machine_bool(key, value, key[0] == 'h' ? &ms->hpet : &ms->acpi)) {
+                return false;
+            }
         } else if (!cmdline_machine_prop_is_moot(key, value)) {
             error_setg(&err, "Property '%s-machine.%s' not found", ms->klass->name, key);
             return cmdline_report(NULL, err);
@@ -374,5 +379,6 @@ bool cmdline_machine(const CmdLine *c, MachineState *ms)
         }
     }
     ms->firmware = bios ? g_strdup(bios->arg) : NULL;
-    return (!mem || cmdline_memory(mem, ms)) && (!smp || cmdline_smp(smp, ms)) && (!cpu || cmdline_cpu(cpu, ms));
+    return cmdline_boot(c, ms) && (!mem || cmdline_memory(mem, ms)) && (!smp || cmdline_smp(smp, ms)) &&
+           (!cpu || cmdline_cpu(cpu, ms));
 }

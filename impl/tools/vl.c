@@ -210,6 +210,10 @@ static bool stage_board_up(Run *r)
         stage_board_down(r);
         return false;
     }
+    if (r->ms->klass->ready && !r->ms->klass->ready(r->ms, &err)) {
+        stage_board_down(r);
+        return cmdline_report(NULL, err);
+    }
     qemu_system_reset(SHUTDOWN_CAUSE_NONE);
     return true;
 }

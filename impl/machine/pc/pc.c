@@ -67,7 +67,14 @@ static bool pc_machine_init(MachineState *ms, GError **errp)
         !x86_init_firmware(ms, &b->x86, "bios-256k.bin", errp)) {
         return false;
     }
-    return x86_init_cpus(ms, &b->x86, errp) && pc_init_devices(ms, b, errp);
+    return x86_init_cpus(ms, &b->x86, errp) && pc_init_devices(ms, b, errp) && x86_init_fw_cfg(ms, &b->x86, errp);
+}
+
+static bool pc_machine_ready(MachineState *ms, GError **errp)
+{
+    PCBoard *b = ms->board;
+
+    return x86_init_boot_order(ms, &b->x86, errp);
 }
 
 void pc_machine_reset(MachineState *ms, ShutdownCause reason)
@@ -94,6 +101,7 @@ const MachineClass pc_machine_class = {
     .desc = "PC (i440FX + PIIX3)",
     .max_cpus = 16,
     .init = pc_machine_init,
+    .ready = pc_machine_ready,
     .reset = pc_machine_reset,
     .cleanup = pc_machine_cleanup,
 };

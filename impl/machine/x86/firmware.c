@@ -6,10 +6,9 @@
  */
 #include "machine/x86/x86.h"
 
-#include <string.h>
-
 #include "base/bytes.h"
 #include "block/backend.h"
+#include "devices/firmware_file.h"
 #include "devices/pflash/pflash.h"
 #include "devices/table.h"
 #include "sched/io.h"
@@ -18,32 +17,15 @@
 #define X86_FLASH_MAX (8 * MiB)
 #define X86_FLASH_SECTOR 4096
 
-char *x86_find_firmware(const char *name)
-{
-    static const char *const dirs[] = { "/usr/share/seabios", "/usr/share/qemu" };
-
-    if (sched_file_exists(name) || strchr(name, '/')) {
-        return g_strdup(name);
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(dirs); i++) {
-        g_autofree char *path = g_build_filename(dirs[i], name, NULL);
-
-        if (sched_file_exists(path)) {
-            return g_steal_pointer(&path);
-        }
-    }
-    return g_strdup(name);
-}
-
 static bool x86_init_bios(MachineState *ms, X86Machine *x, const char *bios, GError **errp)
 {
     const char *name = ms->firmware ? ms->firmware : bios;
-    g_autofree char *path = x86_find_firmware(name);
+    g_autofree char *path = firmware_file_find(name);
     g_autofree char *data = NULL;
     uint64_t isa_size;
     size_t len = 0;
 
-    if (sched_file_read_all(path, X86_FLASH_MAX, &data, &len) < 0 || len == 0 || len % (64 * KiB)) {
+    if (!path || sched_file_read_all(path, X86_FLASH_MAX, &data, &len) < 0 || len == 0 || len % (64 * KiB)) {
         error_setg(errp, "could not load PC BIOS '%s'", name);
         return false;
     }

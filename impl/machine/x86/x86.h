@@ -9,6 +9,7 @@
 #ifndef MACHINE_X86_X86_H
 #define MACHINE_X86_X86_H
 
+#include "devices/fw_cfg/fw_cfg.h"
 #include "devices/irq.h"
 #include "devices/isa/isa.h"
 #include "machine/machine.h"
@@ -29,6 +30,7 @@ typedef struct X86Machine {
     DeviceState *pic_master;    /* NULL: the board has no 8259 */
     DeviceState *ioapic;        /* NULL: the board has none */
     DeviceState *rtc;
+    FWCfgState *fw_cfg;
     qemu_irq pic[ISA_NUM_IRQS];
     IRQState gsi_lines[X86_NUM_GSIS];
     qemu_irq gsi[X86_NUM_GSIS]; /* global system interrupts; the first sixteen are the ISA lines */
@@ -50,8 +52,6 @@ bool x86_init_ram(MachineState *ms, X86Machine *x, uint64_t max, uint64_t split,
 /** x86_init_firmware: flash chips, or the file that -bios names (@bios if it names none), ending at 4 GiB. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_firmware(MachineState *ms, X86Machine *x, const char *bios, GError **errp);
-/** x86_find_firmware: the file called @name here or in the folders of packaged firmware. Caller frees. */
-char *x86_find_firmware(const char *name);
 /** x86_init_cpus: processors with their local APICs. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp);
@@ -67,6 +67,18 @@ bool x86_init_ioapic(X86Machine *x, GError **errp);
 void x86_init_a20(X86Machine *x);
 /** x86_init_cmos: memory sizes and boot order for firmware that looks there. Sets x->rtc. */
 void x86_init_cmos(MachineState *ms, X86Machine *x, DeviceState *rtc);
+/**
+ * x86_init_fw_cfg: the device, and what firmware always finds in it; with -kernel the kernel too. Sets x->fw_cfg.
+ * After x86_init_ram.
+ */
+G_GNUC_WARN_UNUSED_RESULT
+bool x86_init_fw_cfg(MachineState *ms, X86Machine *x, GError **errp);
+/** x86_init_boot_order: what -boot and the devices' boot indices say, when all devices are there. */
+G_GNUC_WARN_UNUSED_RESULT
+bool x86_init_boot_order(MachineState *ms, X86Machine *x, GError **errp);
+/** x86_load_linux: -kernel, -initrd and -append into @x's fw_cfg, with the option ROM that boots them. */
+G_GNUC_WARN_UNUSED_RESULT
+bool x86_load_linux(MachineState *ms, X86Machine *x, GError **errp);
 /** x86_init_serials: an ISA port for each -serial. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_serials(MachineState *ms, BusState *isa, GError **errp);
