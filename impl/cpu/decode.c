@@ -169,7 +169,7 @@ DecodeStatus insn_decode(unsigned code_bits, const uint8_t *bytes, size_t avail,
         ret->flags |= IF_REPNE;
     }
     /* movsd and cmpsd are strings or scalars: what is no string goes on to the second table. */
-    if (!((e->shape && e->shape(&d, e->arg)) || decode_sse(&d)) || !ret->fn) {
+    if (!((e->shape && e->shape(&d, e->arg)) || decode_sse(&d) || decode_x87(&d)) || !ret->fn) {
         set_raise(ret, op_ud, off, d.insn.length);
     }
     return DECODE_OK;

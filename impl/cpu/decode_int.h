@@ -23,6 +23,8 @@ uint8_t decode_gpr(ZydisRegister reg);
 void decode_set_mem(Decoder *d, const ZydisDecodedOperand *o);
 /** decode_sse: fill in d->in if it is an MMX or SSE instruction (decode-sse.c). */
 bool decode_sse(Decoder *d);
+/** decode_x87: the same for the x87 and fwait (decode-x87.c). */
+bool decode_x87(Decoder *d);
 
 /** A shape fills in what its handlers expect. @arg comes from the table. False: not an instruction after all. */
 typedef bool ShapeFunc(Decoder *d, int arg);
