@@ -43,6 +43,8 @@ typedef enum PropertyType {
     PROP_CHR,           /* CharBackend embedded in the device */
     PROP_ON_OFF_AUTO,   /* OnOffAuto */
     PROP_PCI_DEVFN,     /* int32_t: "slot", "slot.fn"; -1 = choose */
+    PROP_MACADDR,       /* MACAddr */
+    PROP_NETDEV,        /* char *, the name of a network backend that has no card; owned by the device */
 } PropertyType;
 
 typedef enum OnOffAuto {
@@ -74,6 +76,8 @@ struct Property {
 #define DEFINE_PROP_CHR(n, s, f) DEFINE_PROP(n, s, f, PROP_CHR, 0)
 #define DEFINE_PROP_ON_OFF_AUTO(n, s, f, d) DEFINE_PROP(n, s, f, PROP_ON_OFF_AUTO, d)
 #define DEFINE_PROP_PCI_DEVFN(n, s, f, d) DEFINE_PROP(n, s, f, PROP_PCI_DEVFN, d)
+#define DEFINE_PROP_MACADDR(n, s, f) DEFINE_PROP(n, s, f, PROP_MACADDR, 0)
+#define DEFINE_PROP_NETDEV(n, s, f) DEFINE_PROP(n, s, f, PROP_NETDEV, 0)
 #define DEFINE_PROP_END_OF_LIST() { .name = NULL }
 
 /** One kind of device. Any callback may be NULL. */

@@ -13,6 +13,7 @@
 #include "block/block.h"
 #include "devices/device_int.h"
 #include "monitor/chardev.h"
+#include "net/net.h"
 
 static void *prop_field(DeviceState *dev, const Property *p)
 {
@@ -39,6 +40,8 @@ const char *device_prop_type_name(PropertyType type)
     case PROP_STRING:
     case PROP_DRIVE:
     case PROP_CHR:
+    case PROP_MACADDR:
+    case PROP_NETDEV:
         return "str";
     case PROP_IOTHREAD:
         return "link<iothread>";
@@ -121,6 +124,7 @@ void device_prop_release(DeviceState *dev, const Property *p)
 
     switch (p->type) {
     case PROP_STRING:
+    case PROP_NETDEV:
         g_clear_pointer((char **)field, g_free);
         break;
     case PROP_DRIVE:
@@ -258,6 +262,25 @@ static bool prop_set_drive(DeviceState *dev, const char *name, BlockBackend **fi
     return true;
 }
 
+/* The name is kept, not the client: a backend may be deleted while its card stays. */
+static bool prop_set_netdev(DeviceState *dev, const Property *p, const char *value, GError **errp)
+{
+    char **field = prop_field(dev, p);
+    NetClientState *nc = qemu_find_netdev(value);
+
+    if (!nc) {
+        error_setg(errp, "Property '%s.%s' can't find value '%s'", dev->klass->name, p->name, value);
+        return false;
+    }
+    if (nc->peer) {
+        error_setg(errp, "Property '%s.%s' can't take value '%s', it's in use", dev->klass->name, p->name, value);
+        return false;
+    }
+    g_free(*field);
+    *field = g_strdup(value);
+    return true;
+}
+
 static bool prop_set_reference(DeviceState *dev, const Property *p, const char *value, GError **errp)
 {
     void *field = prop_field(dev, p);
@@ -311,6 +334,14 @@ bool device_set_prop(DeviceState *dev, const char *name, const char *value, GErr
         return true;
     case PROP_PCI_DEVFN:
         return prop_parse_devfn(name, value, field, errp);
+    case PROP_NETDEV:
+        return prop_set_netdev(owner, p, value, errp);
+    case PROP_MACADDR:
+        if (!net_parse_macaddr(value, field)) {
+            error_setg(errp, "Property '%s.%s' doesn't take value '%s'", owner->klass->name, name, value);
+            return false;
+        }
+        return true;
     case PROP_ON_OFF_AUTO:
         if (strcmp(value, "auto") == 0) {
             *(OnOffAuto *)field = ON_OFF_AUTO_AUTO;
@@ -378,7 +409,13 @@ char *device_get_prop(DeviceState *dev, const char *name)
     case PROP_BOOL:
         return g_strdup(*(bool *)field ? "true" : "false");
     case PROP_STRING:
+    case PROP_NETDEV:
         return g_strdup_printf("\"%s\"", *(char **)field ? *(char **)field : "");
+    case PROP_MACADDR: {
+        const uint8_t *a = ((MACAddr *)field)->a;
+
+        return g_strdup_printf("\"%02x:%02x:%02x:%02x:%02x:%02x\"", a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
     case PROP_ON_OFF_AUTO:
         return g_strdup(on_off_auto[*(OnOffAuto *)field]);
     case PROP_DRIVE:

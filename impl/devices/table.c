@@ -23,6 +23,8 @@ const DeviceClass *const device_class_table[] = {
     &scsi_hd_class,
     &virtio_blk_class,
     &virtio_blk_pci_class,
+    &virtio_net_class,
+    &virtio_net_pci_class,
     &virtio_scsi_class,
     &virtio_scsi_pci_class,
     NULL,

@@ -25,6 +25,8 @@ extern const DeviceClass port92_class;
 extern const DeviceClass scsi_hd_class;
 extern const DeviceClass virtio_blk_class;
 extern const DeviceClass virtio_blk_pci_class;
+extern const DeviceClass virtio_net_class;
+extern const DeviceClass virtio_net_pci_class;
 extern const DeviceClass virtio_scsi_class;
 extern const DeviceClass virtio_scsi_pci_class;
 

@@ -131,9 +131,14 @@ bool net_client_is_nic(const NetClientState *nc)
 
 NetClientState *net_client_next(NetClientState *nc)
 {
-    GPtrArray *clients = net_state()->clients;
+    NetState *s = net_state();
+    GPtrArray *clients;
     guint i = 0;
 
+    if (!s) {
+        return NULL;
+    }
+    clients = s->clients;
     if (nc) {
         if (!g_ptr_array_find(clients, nc, &i)) {
             return NULL;

@@ -374,6 +374,14 @@ void virtqueue_detach_element(VirtQueue *vq, const VirtQueueElement *elem, unsig
     virtqueue_unmap(vq, elem, len);
 }
 
+void virtqueue_unpop(VirtQueue *vq, const VirtQueueElement *elem)
+{
+    if (elem->epoch == vq->epoch) {
+        vq->last_avail_idx--;
+    }
+    virtqueue_detach_element(vq, elem, 0);
+}
+
 /* ---- Interrupts ---- */
 
 static bool virtio_should_notify(VirtIODevice *vdev, VirtQueue *vq)

@@ -42,7 +42,11 @@
 #define VIRTIO_F_VERSION_1 32
 #define VIRTIO_F_ACCESS_PLATFORM 33
 
+#define VIRTIO_ID_NET 1
 #define VIRTIO_ID_BLOCK 2
+#define VIRTIO_ID_CONSOLE 3
+#define VIRTIO_ID_RNG 4
+#define VIRTIO_ID_BALLOON 5
 #define VIRTIO_ID_SCSI 8
 
 typedef struct VirtIODevice VirtIODevice;
@@ -205,6 +209,8 @@ void virtqueue_fill(VirtQueue *vq, const VirtQueueElement *elem, unsigned len, u
 void virtqueue_flush(VirtQueue *vq, unsigned count);
 /** virtqueue_detach_element: give up the request without telling the guest (reset). */
 void virtqueue_detach_element(VirtQueue *vq, const VirtQueueElement *elem, unsigned len);
+/** virtqueue_unpop: as if @elem, the one popped last, had never been popped. The caller frees it. */
+void virtqueue_unpop(VirtQueue *vq, const VirtQueueElement *elem);
 /** virtio_notify: interrupt the guest for @vq unless it asked not to be. BQL held. */
 void virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 /** virtio_notify_irqfd: the same from any thread; the interrupt is raised on the main loop. */
