@@ -53,8 +53,14 @@ static const CmdOpt cmd_opts[] = {
     OPT("nographic", CMD_NOGRAPHIC, false, "-nographic       no display; serial port and monitor on the terminal"),
     OPT("display", CMD_DISPLAY, true, "-display none    there is no display"),
     OPT("vga", CMD_VGA, true, "-vga none        there is no graphics card"),
-    OPT("net", CMD_NET, true, "-net none        there is no network"),
-    OPT("nic", CMD_NIC, true, "-nic none        there is no network"),
+    OPT("netdev", CMD_NETDEV, true,
+        "-netdev user,id=ID[,net=ADDR[/MASK]][,host=ADDR][,dhcpstart=ADDR][,dns=ADDR][,hostname=NAME]\n"
+        "                 [,dnssearch=DOMAIN][,restrict=on|off][,ipv6=on|off][,hostfwd=RULE]...\n"
+        "                 add a user network; RULE: [tcp|udp]:[ADDR]:PORT-[GUEST-ADDR]:PORT"),
+    OPT("nic", CMD_NIC, true, "-nic user[,model=MODEL][,mac=ADDR][,PROP=VALUE...]\n"
+        "                 add a card with a backend of its own (-nic none: no network, which is the default)"),
+    OPT("net", CMD_NET, true, "-net nic[,model=MODEL][,macaddr=ADDR][,netdev=ID]\n-net user[,PROP=VALUE...]\n"
+        "                 the same in two options (-net none: no network)"),
     OPT("nodefaults", CMD_NODEFAULTS, false, "-nodefaults      no default devices"),
     OPT("no-user-config", CMD_NO_USER_CONFIG, false, "-no-user-config  read no configuration files"),
     OPT("S", CMD_S, false, "-S               do not start the guest ('cont' starts it)"),

@@ -15,7 +15,7 @@
 typedef enum CmdOptId {
     CMD_ACCEL, CMD_ACTION, CMD_ADD_FD, CMD_APPEND, CMD_BIOS, CMD_BLOCKDEV, CMD_BOOT, CMD_CHARDEV, CMD_CPU, CMD_DEVICE,
     CMD_DISPLAY, CMD_DRIVE, CMD_GLOBAL, CMD_HELP, CMD_INCOMING, CMD_LOADSTATE, CMD_LOADVM, CMD_M, CMD_MACHINE,
-    CMD_MON, CMD_MONITOR, CMD_NAME, CMD_NET, CMD_NIC, CMD_NODEFAULTS, CMD_NOGRAPHIC, CMD_NO_REBOOT,
+    CMD_MON, CMD_MONITOR, CMD_NAME, CMD_NET, CMD_NETDEV, CMD_NIC, CMD_NODEFAULTS, CMD_NOGRAPHIC, CMD_NO_REBOOT,
     CMD_NO_SHUTDOWN, CMD_NO_USER_CONFIG, CMD_OBJECT, CMD_PARALLEL, CMD_PIDFILE, CMD_QMP, CMD_QMP_PRETTY, CMD_RTC,
     CMD_FW_CFG, CMD_INITRD, CMD_KERNEL, CMD_NO_ACPI, CMD_NO_HPET,
     CMD_S, CMD_SERIAL, CMD_SMP, CMD_UUID, CMD_VERSION, CMD_VGA,
@@ -83,6 +83,14 @@ bool cmdline_chardevs(const CmdLine *c, const RunOptions *run, MachineState *ms)
 bool cmdline_monitors(const CmdLine *c, const RunOptions *run);
 bool cmdline_blockdevs(const CmdLine *c, MachineState *ms);
 bool cmdline_globals(const CmdLine *c);
+/** cmdline_netdevs: -netdev and the backends of -net. */
+bool cmdline_netdevs(const CmdLine *c);
+/** cmdline_nics: -nic and the cards of -net, once the board is there. */
+bool cmdline_nics(const CmdLine *c);
+/** cmdline_check_peers: warn of cards and backends that lead nowhere. */
+void cmdline_check_peers(void);
+/** cmdline_net_help: "-netdev help", "-nic model=help": prints and returns true. */
+bool cmdline_net_help(const CmdLine *c);
 /** cmdline_devices: -device and the devices of -drive, once the board is there. */
 bool cmdline_devices(const CmdLine *c);
 

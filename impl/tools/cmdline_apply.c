@@ -107,7 +107,7 @@ bool cmdline_help_requested(const CmdLine *c)
         g_print("List of user creatable objects:\n  iothread\n");
         return true;
     }
-    return cmdline_device_help(c);
+    return cmdline_net_help(c) || cmdline_device_help(c);
 }
 
 /* ---- Objects ---- */
@@ -354,6 +354,9 @@ bool cmdline_devices(const CmdLine *c)
     const CmdArg *a;
     unsigned pos = 0;
 
+    if (!cmdline_nics(c)) {
+        return false;
+    }
     for (BlockBackend *blk = blk_next(NULL); blk; blk = blk_next(blk)) {
         DriveInfo *dinfo = blk_legacy_dinfo(blk);
 

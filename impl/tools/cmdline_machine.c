@@ -132,7 +132,6 @@ bool cmdline_run_options(const CmdLine *c, RunOptions *ret)
     ret->pidfile = a ? a->arg : NULL;
     ret->incoming = cmdline_last(c, CMD_INCOMING);
     return cmdline_only_none(c, CMD_DISPLAY, "type") && cmdline_only_none(c, CMD_VGA, "vga") &&
-           cmdline_only_none(c, CMD_NET, "type") && cmdline_only_none(c, CMD_NIC, "type") &&
            cmdline_only_none(c, CMD_PARALLEL, "parallel") && cmdline_rtc(c);
 }
 

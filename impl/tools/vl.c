@@ -22,6 +22,7 @@
 #include "monitor/chardev.h"
 #include "monitor/events.h"
 #include "monitor/monitor.h"
+#include "net/net.h"
 #include "sched/io.h"
 #include "sched/machine.h"
 #include "tools/cmdline.h"
@@ -77,6 +78,7 @@ static bool stage_core_up(Run *r)
     bdrv_init();
     bdrv_set_incoming(r->opt.incoming != NULL);
     chardev_init();
+    net_init();
     monitor_init_globals();
     cpus_init();
     devices_machine_init();
@@ -101,6 +103,7 @@ static void stage_core_down(Run *r)
 
     end_streams(r);
     devices_machine_cleanup();
+    net_cleanup();
     cpus_cleanup();
     monitor_cleanup();
     migration_object_cleanup();     /* after all that registers sections */
@@ -175,7 +178,8 @@ static bool stage_backends_up(Run *r)
     const CmdLine *c = &r->cmd;
 
     return cmdline_machine(c, r->ms) && cmdline_objects(c) && cmdline_chardevs(c, &r->opt, r->ms) &&
-           cmdline_monitors(c, &r->opt) && cmdline_blockdevs(c, r->ms) && cmdline_globals(c);
+           cmdline_monitors(c, &r->opt) && cmdline_blockdevs(c, r->ms) && cmdline_netdevs(c) &&
+           cmdline_globals(c);
 }
 
 static void machine_reset_handler(void *opaque, ShutdownCause reason)
@@ -214,6 +218,7 @@ static bool stage_board_up(Run *r)
         stage_board_down(r);
         return cmdline_report(NULL, err);
     }
+    cmdline_check_peers();
     qemu_system_reset(SHUTDOWN_CAUSE_NONE);
     return true;
 }
