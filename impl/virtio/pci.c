@@ -2,12 +2,13 @@
 /*
  * The virtio PCI transport. See pci.h for the invariants.
  */
-#include "virtio/pci.h"
+#include "virtio/pci_int.h"
 
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "devices/pci/msix.h"
 #include "migration/vmstate.h"
 #include "virtio/virtio_int.h"
 
@@ -17,9 +18,7 @@
 #define VIRTIO_PCI_CAP_DEVICE_CFG 4
 #define VIRTIO_PCI_CAP_PCI_CFG 5
 
-#define MODERN_BAR 4
-#define MODERN_BAR_SIZE 0x4000
-#define BLOCK_SIZE 0x1000
+#define MSIX_BAR 1
 #define COMMON_OFFSET 0x0000
 #define ISR_OFFSET 0x1000
 #define DEVICE_OFFSET 0x2000
@@ -55,7 +54,37 @@ static void virtio_pci_notify(DeviceState *d, uint16_t vector)
 {
     VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)d;
 
+    if (msix_enabled(&proxy->pci_dev)) {
+        if (vector != VIRTIO_NO_VECTOR) {
+            msix_notify(&proxy->pci_dev, vector);
+        }
+        return;
+    }
     pci_set_irq(&proxy->pci_dev, __atomic_load_n(&proxy->vdev->isr, __ATOMIC_SEQ_CST) & 3 ? 1 : 0);
+}
+
+uint8_t virtio_pci_read_isr(VirtIOPCIProxy *proxy)
+{
+    uint8_t val = __atomic_exchange_n(&proxy->vdev->isr, 0, __ATOMIC_SEQ_CST);
+
+    pci_set_irq(&proxy->pci_dev, 0);        /* (I2) */
+    return val;
+}
+
+/* A guest learns from "no vector" that it cannot have the one it asked for (4.1.5.1.2). */
+static uint16_t virtio_pci_check_vector(const VirtIOPCIProxy *proxy, uint16_t vector)
+{
+    return vector < msix_nr_entries(&proxy->pci_dev) ? vector : VIRTIO_NO_VECTOR;
+}
+
+void virtio_pci_set_config_vector(VirtIOPCIProxy *proxy, uint16_t vector)
+{
+    proxy->vdev->config_vector = virtio_pci_check_vector(proxy, vector);
+}
+
+void virtio_pci_set_queue_vector(VirtIOPCIProxy *proxy, uint16_t vector)
+{
+    virtio_queue_set_vector(proxy->vdev, proxy->vdev->queue_sel, virtio_pci_check_vector(proxy, vector));
 }
 
 /* ---- Kicks as descriptors ---- */
@@ -70,10 +99,12 @@ static int virtio_pci_ioeventfd_assign(DeviceState *d, EventNotifier *notifier, 
     VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)d;
     hwaddr addr = (hwaddr)n * NOTIFY_MULTIPLIER;
 
-    if (assign) {
-        memory_region_add_eventfd(&proxy->notify, addr, 0, false, n, notifier);
-    } else {
-        memory_region_del_eventfd(&proxy->notify, addr, 0, false, n, notifier);
+    if (virtio_pci_modern(proxy)) {
+        (assign ? memory_region_add_eventfd : memory_region_del_eventfd)(&proxy->notify, addr, 0, false, n, notifier);
+    }
+    if (virtio_pci_legacy(proxy)) {
+        (assign ? memory_region_add_eventfd : memory_region_del_eventfd)(&proxy->legacy, VIRTIO_PCI_LEGACY_NOTIFY, 2,
+                                                                         true, n, notifier);
     }
     return 0;
 }
@@ -88,7 +119,7 @@ static void virtio_pci_start_ioeventfd(VirtIOPCIProxy *proxy)
     (void)virtio_bus_start_ioeventfd(&proxy->bus);      /* without it kicks are served in the vCPU thread */
 }
 
-static void virtio_pci_stop_ioeventfd(VirtIOPCIProxy *proxy)
+void virtio_pci_stop_ioeventfd(VirtIOPCIProxy *proxy)
 {
     virtio_bus_stop_ioeventfd(&proxy->bus);
 }
@@ -193,7 +224,7 @@ static void virtio_pci_reset_queues(VirtIOPCIProxy *proxy)
     proxy->guest_features[0] = proxy->guest_features[1] = 0;
 }
 
-static void virtio_pci_write_status(VirtIOPCIProxy *proxy, uint8_t val)
+void virtio_pci_write_status(VirtIOPCIProxy *proxy, uint8_t val)
 {
     VirtIODevice *vdev = proxy->vdev;
 
@@ -230,6 +261,12 @@ static void virtio_pci_common_write(void *opaque, hwaddr addr, uint64_t val, uns
             (void)virtio_set_features(vdev, virtio_pci_pair(proxy->guest_features));
         }
         break;
+    case COMMON_MSIX:
+        virtio_pci_set_config_vector(proxy, val & 0xffff);
+        break;
+    case COMMON_Q_MSIX:
+        virtio_pci_set_queue_vector(proxy, val & 0xffff);
+        break;
     case COMMON_STATUS:
         virtio_pci_write_status(proxy, val & 0xff);
         break;
@@ -263,7 +300,7 @@ static void virtio_pci_common_write(void *opaque, hwaddr addr, uint64_t val, uns
     case COMMON_Q_USEDHI:
         q->used[1] = val;
         break;
-    default:                    /* without MSI-X the vector fields keep "no vector" */
+    default:
         break;
     }
 }
@@ -272,11 +309,7 @@ static void virtio_pci_common_write(void *opaque, hwaddr addr, uint64_t val, uns
 
 static uint64_t virtio_pci_isr_read(void *opaque, hwaddr addr, unsigned size)
 {
-    VirtIOPCIProxy *proxy = opaque;
-    uint8_t val = __atomic_exchange_n(&proxy->vdev->isr, 0, __ATOMIC_SEQ_CST);
-
-    pci_set_irq(&proxy->pci_dev, 0);        /* (I2) */
-    return val;
+    return virtio_pci_read_isr(opaque);
 }
 
 static void virtio_pci_isr_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
@@ -320,70 +353,6 @@ VIRTIO_PCI_BLOCK_OPS(isr);
 VIRTIO_PCI_BLOCK_OPS(device);
 VIRTIO_PCI_BLOCK_OPS(notify);
 
-/* ---- The window through configuration space (4.1.4.9) ---- */
-
-/* The block that a window access means, or NULL. */
-static MemoryRegion *virtio_pci_cfg_target(VirtIOPCIProxy *proxy, hwaddr *ret_offset, unsigned *ret_len)
-{
-    const uint8_t *cap = proxy->pci_dev.config + proxy->config_cap;
-    MemoryRegion *const blocks[] = { &proxy->common, &proxy->isr, &proxy->device, &proxy->notify };
-    uint32_t off = ld32_le(cap + 8);
-    uint32_t len = ld32_le(cap + 12);
-
-    if (cap[4] != MODERN_BAR || (len != 1 && len != 2 && len != 4) || off % len || off >= MODERN_BAR_SIZE) {
-        return NULL;
-    }
-    *ret_offset = off % BLOCK_SIZE;
-    *ret_len = len;
-    return blocks[off / BLOCK_SIZE];
-}
-
-static bool virtio_pci_hits_window(const VirtIOPCIProxy *proxy, uint32_t addr, unsigned len)
-{
-    return proxy->config_cap && ranges_overlap(addr, len, proxy->config_cap + 16, 4);
-}
-
-uint32_t virtio_pci_config_read(PCIDevice *pci_dev, uint32_t addr, unsigned len)
-{
-    VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)pci_dev;
-    MemoryRegion *mr;
-    uint64_t val = 0;
-    hwaddr off;
-    unsigned size;
-
-    if (virtio_pci_hits_window(proxy, addr, len)) {
-        mr = virtio_pci_cfg_target(proxy, &off, &size);
-        if (mr) {
-            (void)memory_region_dispatch_read(mr, off, &val, size, MEMTXATTRS_UNSPECIFIED);  /* reads as is */
-            st32_le(pci_dev->config + proxy->config_cap + 16, val);
-        }
-    }
-    return pci_default_read_config(pci_dev, addr, len);
-}
-
-void virtio_pci_config_write(PCIDevice *pci_dev, uint32_t addr, uint32_t val, unsigned len)
-{
-    VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)pci_dev;
-    bool was_master = ld16_le(pci_dev->config + PCI_COMMAND) & PCI_COMMAND_MASTER;
-    MemoryRegion *mr;
-    hwaddr off;
-    unsigned size;
-
-    pci_default_write_config(pci_dev, addr, val, len);
-    /* Without bus mastering the device may not touch memory: it stops, as after losing DRIVER_OK. */
-    if (was_master && !(ld16_le(pci_dev->config + PCI_COMMAND) & PCI_COMMAND_MASTER)) {
-        virtio_pci_stop_ioeventfd(proxy);
-        (void)virtio_set_status(proxy->vdev, proxy->vdev->status & ~VIRTIO_CONFIG_S_DRIVER_OK);
-    }
-    if (virtio_pci_hits_window(proxy, addr, len)) {
-        mr = virtio_pci_cfg_target(proxy, &off, &size);
-        if (mr) {
-            (void)memory_region_dispatch_write(mr, off, ld32_le(pci_dev->config + proxy->config_cap + 16), size,
-                                               MEMTXATTRS_UNSPECIFIED);     /* nobody to tell */
-        }
-    }
-}
-
 /* ---- Life ---- */
 
 static unsigned virtio_pci_add_cap(VirtIOPCIProxy *proxy, uint8_t type, uint32_t offset, uint32_t length,
@@ -394,7 +363,7 @@ static unsigned virtio_pci_add_cap(VirtIOPCIProxy *proxy, uint8_t type, uint32_t
 
     cap[2] = cap_len;
     cap[3] = type;
-    cap[4] = MODERN_BAR;
+    cap[4] = VIRTIO_PCI_MODERN_BAR;
     st32_le(cap + 8, offset);
     st32_le(cap + 12, length);
     return pos;
@@ -402,18 +371,19 @@ static unsigned virtio_pci_add_cap(VirtIOPCIProxy *proxy, uint8_t type, uint32_t
 
 static void virtio_pci_init_bar(VirtIOPCIProxy *proxy)
 {
+    const uint64_t size = VIRTIO_PCI_BLOCK_SIZE;
     MemoryRegion *bar = &proxy->modern_bar;
 
-    memory_region_init(bar, proxy, "virtio-pci", MODERN_BAR_SIZE);
-    memory_region_init_io(&proxy->common, proxy, &virtio_pci_common_ops, proxy, "virtio-pci-common", BLOCK_SIZE);
-    memory_region_init_io(&proxy->isr, proxy, &virtio_pci_isr_ops, proxy, "virtio-pci-isr", BLOCK_SIZE);
-    memory_region_init_io(&proxy->device, proxy, &virtio_pci_device_ops, proxy, "virtio-pci-device", BLOCK_SIZE);
-    memory_region_init_io(&proxy->notify, proxy, &virtio_pci_notify_ops, proxy, "virtio-pci-notify", BLOCK_SIZE);
+    memory_region_init(bar, proxy, "virtio-pci", VIRTIO_PCI_MODERN_SIZE);
+    memory_region_init_io(&proxy->common, proxy, &virtio_pci_common_ops, proxy, "virtio-pci-common", size);
+    memory_region_init_io(&proxy->isr, proxy, &virtio_pci_isr_ops, proxy, "virtio-pci-isr", size);
+    memory_region_init_io(&proxy->device, proxy, &virtio_pci_device_ops, proxy, "virtio-pci-device", size);
+    memory_region_init_io(&proxy->notify, proxy, &virtio_pci_notify_ops, proxy, "virtio-pci-notify", size);
     memory_region_add_subregion(bar, COMMON_OFFSET, &proxy->common);
     memory_region_add_subregion(bar, ISR_OFFSET, &proxy->isr);
     memory_region_add_subregion(bar, DEVICE_OFFSET, &proxy->device);
     memory_region_add_subregion(bar, NOTIFY_OFFSET, &proxy->notify);
-    pci_register_bar(&proxy->pci_dev, MODERN_BAR,
+    pci_register_bar(&proxy->pci_dev, VIRTIO_PCI_MODERN_BAR,
                      PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH, bar);
 }
 
@@ -423,10 +393,10 @@ static void virtio_pci_init_caps(VirtIOPCIProxy *proxy)
     uint8_t *wmask = proxy->pci_dev.wmask;
     unsigned pos;
 
-    (void)virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_COMMON_CFG, COMMON_OFFSET, BLOCK_SIZE, 16);
-    (void)virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_ISR_CFG, ISR_OFFSET, BLOCK_SIZE, 16);
-    (void)virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_DEVICE_CFG, DEVICE_OFFSET, BLOCK_SIZE, 16);
-    pos = virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_NOTIFY_CFG, NOTIFY_OFFSET, BLOCK_SIZE, 20);
+    (void)virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_COMMON_CFG, COMMON_OFFSET, VIRTIO_PCI_BLOCK_SIZE, 16);
+    (void)virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_ISR_CFG, ISR_OFFSET, VIRTIO_PCI_BLOCK_SIZE, 16);
+    (void)virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_DEVICE_CFG, DEVICE_OFFSET, VIRTIO_PCI_BLOCK_SIZE, 16);
+    pos = virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_NOTIFY_CFG, NOTIFY_OFFSET, VIRTIO_PCI_BLOCK_SIZE, 20);
     st32_le(config + pos + 16, NOTIFY_MULTIPLIER);
     pos = virtio_pci_add_cap(proxy, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 20);
     config[pos + 4] = 0;
@@ -448,36 +418,68 @@ static void virtio_pci_free_bar(VirtIOPCIProxy *proxy)
     memory_region_finalize(&proxy->modern_bar);
 }
 
+/* Ids and class: a device that legacy drivers may use looks like one of theirs (4.1.2.3). */
+static void virtio_pci_init_ids(VirtIOPCIProxy *proxy)
+{
+    const VirtioDeviceClass *vdc = proxy->vdev->qdev.klass->class_data;
+    uint8_t *config = proxy->pci_dev.config;
+
+    if (virtio_pci_legacy(proxy)) {
+        st16_le(config + PCI_SUBSYSTEM_ID, vdc->device_id);
+    } else {
+        st16_le(config + PCI_DEVICE_ID, 0x1040 + vdc->device_id);
+        st16_le(config + PCI_SUBSYSTEM_ID, 0x1100);
+        config[PCI_REVISION_ID] = 1;
+    }
+    config[PCI_INTERRUPT_PIN] = 1;
+}
+
 bool virtio_pci_realize(PCIDevice *pci_dev, GError **errp)
 {
     VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)pci_dev;
-    const VirtioDeviceClass *vdc = proxy->vdev->qdev.klass->class_data;
 
-    if (proxy->disable_modern) {
-        error_setg(errp, "%s: disable-modern=on is not supported: there is no legacy interface",
-                   pci_dev->qdev.klass->name);
+    if (!virtio_pci_legacy(proxy) && !virtio_pci_modern(proxy)) {
+        error_setg(errp, "device cannot work as neither modern nor legacy mode is enabled");
+        return false;
+    }
+    if (proxy->nvectors != VIRTIO_PCI_VECTORS_AUTO && proxy->nvectors > MSIX_VECTORS_MAX) {
+        error_setg(errp, "vectors property must be at most %d", MSIX_VECTORS_MAX);
         return false;
     }
     if (!device_realize(&proxy->vdev->qdev, NULL, errp)) {
         return false;
     }
-    if (proxy->disable_legacy == ON_OFF_AUTO_ON) {
-        st16_le(pci_dev->config + PCI_DEVICE_ID, 0x1040 + vdc->device_id);
-        st16_le(pci_dev->config + PCI_SUBSYSTEM_ID, 0x1100);
-        pci_dev->config[PCI_REVISION_ID] = 1;
+    virtio_pci_init_ids(proxy);
+    if (virtio_pci_modern(proxy)) {
+        virtio_pci_init_bar(proxy);
+        virtio_pci_init_caps(proxy);
     } else {
-        st16_le(pci_dev->config + PCI_SUBSYSTEM_ID, vdc->device_id);
+        proxy->vdev->host_features &= ~(UINT64_C(1) << VIRTIO_F_VERSION_1);
     }
-    pci_dev->config[PCI_INTERRUPT_PIN] = 1;
-    virtio_pci_init_bar(proxy);
-    virtio_pci_init_caps(proxy);
+    if (virtio_pci_legacy(proxy)) {
+        virtio_pci_legacy_init(proxy);
+    }
+    if (proxy->nvectors == VIRTIO_PCI_VECTORS_AUTO) {
+        proxy->nvectors = proxy->vdev->num_queues + 1;
+    }
+    if (proxy->nvectors && !msix_init_exclusive_bar(pci_dev, proxy->nvectors, MSIX_BAR, errp)) {
+        base_fatal("virtio-pci: %u vectors were checked", proxy->nvectors);
+    }
     virtio_pci_reset_queues(proxy);
     return true;
 }
 
 void virtio_pci_exit(PCIDevice *pci_dev)
 {
-    virtio_pci_free_bar((VirtIOPCIProxy *)pci_dev);
+    VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)pci_dev;
+
+    if (virtio_pci_modern(proxy)) {
+        virtio_pci_free_bar(proxy);
+    }
+    if (virtio_pci_legacy(proxy)) {
+        virtio_pci_legacy_exit(proxy);
+    }
+    msix_uninit_exclusive_bar(pci_dev);
 }
 
 void virtio_pci_reset(PCIDevice *pci_dev)
@@ -485,6 +487,7 @@ void virtio_pci_reset(PCIDevice *pci_dev)
     VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)pci_dev;
 
     virtio_bus_reset(&proxy->bus);
+    msix_clear_pending(pci_dev);
     virtio_pci_reset_queues(proxy);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio over PCI: the modern transport, with the device ids of a transitional device unless legacy is off.
+ * virtio over PCI: the modern transport and, for a transitional device, the legacy one.
  *
- * One 16 KiB memory BAR (4) holds four register blocks; interrupts use the INTx pin. Context: BQL held.
+ * A 16 KiB memory BAR (4) holds the four modern register blocks, an I/O BAR (0) the legacy registers, BAR 1 the MSI-X
+ * table. Interrupts are messages while the guest has MSI-X on, else the INTx pin. Context: BQL held.
  *
  * I1  The queues' notifiers are started only between DRIVER_OK and the next stop or reset, and only while the VM runs.
  * I2  ISR bits are set by any thread; only a guest's read, or a reset, clears them and lowers the pin.
@@ -26,6 +27,7 @@ typedef struct VirtIOPCIProxy {
     PCIDevice pci_dev;
     VirtioBusState bus;
     VirtIODevice *vdev;         /* embedded in the subclass */
+    MemoryRegion legacy;
     MemoryRegion modern_bar;
     MemoryRegion common;
     MemoryRegion isr;
@@ -35,12 +37,24 @@ typedef struct VirtIOPCIProxy {
     bool ioeventfd;
     OnOffAuto disable_legacy;
     bool disable_modern;
-    uint32_t nvectors;
+    uint32_t nvectors;          /* MSI-X vectors; 0: no MSI-X */
     uint32_t dfselect;
     uint32_t gfselect;
     uint32_t guest_features[2];
     VirtIOPCIQueue vqs[VIRTIO_QUEUE_MAX];
 } VirtIOPCIProxy;
+
+#define VIRTIO_PCI_VECTORS_AUTO UINT32_MAX      /* one for each queue, and one for configuration changes */
+
+static inline bool virtio_pci_modern(const VirtIOPCIProxy *proxy)
+{
+    return !proxy->disable_modern;
+}
+
+static inline bool virtio_pci_legacy(const VirtIOPCIProxy *proxy)
+{
+    return proxy->disable_legacy != ON_OFF_AUTO_ON;
+}
 
 /** For DeviceClass.init: @vdev is embedded in the proxy's struct. */
 void virtio_pci_init(VirtIOPCIProxy *proxy, VirtIODevice *vdev, const DeviceClass *vdev_class);
@@ -59,7 +73,7 @@ extern const VMStateDescription vmstate_virtio_pci;
     DEFINE_PROP_BOOL("ioeventfd", state, member.ioeventfd, true), \
     DEFINE_PROP_ON_OFF_AUTO("disable-legacy", state, member.disable_legacy, ON_OFF_AUTO_AUTO), \
     DEFINE_PROP_BOOL("disable-modern", state, member.disable_modern, false), \
-    DEFINE_PROP_UINT32("vectors", state, member.nvectors, 0)
+    DEFINE_PROP_UINT32("vectors", state, member.nvectors, VIRTIO_PCI_VECTORS_AUTO)
 
 /** VIRTIO_PCI_DEVICE_CLASS: the slots of a DeviceClass that are the same for every proxy. */
 #define VIRTIO_PCI_DEVICE_CLASS \

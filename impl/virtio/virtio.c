@@ -229,7 +229,7 @@ int virtio_set_features(VirtIODevice *vdev, uint64_t val)
 {
     bool bad = val & ~vdev->host_features;
 
-    if (vdev->status & VIRTIO_CONFIG_S_FEATURES_OK) {
+    if (vdev->status & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)) {
         return -1;
     }
     val &= vdev->host_features;

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "devices/pci/msix.h"
 #include "migration/vmstate.h"
 
 #define PCI_DEVFN(slot, fn) ((slot) << 3 | (fn))
@@ -215,15 +216,24 @@ static void pci_update_mappings(PCIDevice *dev)
 
 unsigned pci_add_capability(PCIDevice *dev, uint8_t cap_id, unsigned size)
 {
-    unsigned offset = QEMU_ALIGN_UP(dev->next_cap, 4u);
+    return pci_add_capability_at(dev, cap_id, 0, size);
+}
 
-    assert(offset + size <= PCI_CONFIG_SIZE);
+unsigned pci_add_capability_at(PCIDevice *dev, uint8_t cap_id, unsigned offset, unsigned size)
+{
+    offset = offset ? offset : QEMU_ALIGN_UP(dev->next_cap, 4u);
+    assert(offset % 4 == 0 && offset >= PCI_CONFIG_HEADER_SIZE && offset + size <= PCI_CONFIG_SIZE);
     dev->config[offset] = cap_id;
     dev->config[offset + 1] = dev->config[PCI_CAPABILITY_LIST];
     dev->config[PCI_CAPABILITY_LIST] = offset;
     dev->config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
-    dev->next_cap = offset + size;
+    dev->next_cap = MAX(dev->next_cap, offset + size);
     return offset;
+}
+
+bool pci_is_bus_master(const PCIDevice *dev)
+{
+    return ld16_le(dev->config + PCI_COMMAND) & PCI_COMMAND_MASTER;
 }
 
 uint32_t pci_default_read_config(PCIDevice *dev, uint32_t addr, unsigned len)
@@ -255,6 +265,8 @@ void pci_default_write_config(PCIDevice *dev, uint32_t addr, uint32_t val, unsig
     if (ranges_overlap(addr, len, PCI_COMMAND, 2)) {
         pci_intx_enable_changed(dev, was_disabled);
     }
+    msi_write_config(dev, addr, len);
+    msix_write_config(dev, addr, len);
 }
 
 static PCIDevice *pci_find_by_addr(PCIBus *bus, uint32_t addr)
@@ -306,7 +318,7 @@ static void pci_config_init(PCIDevice *dev, const PCIDeviceClass *pc)
     dev->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
     dev->wmask[PCI_INTERRUPT_LINE] = 0xff;
     st16_le(dev->w1cmask + PCI_STATUS, 0xf900);
-    dev->next_cap = 0x40;
+    dev->next_cap = PCI_CONFIG_HEADER_SIZE;
 }
 
 bool pci_qdev_realize(DeviceState *qdev, GError **errp)
@@ -360,6 +372,8 @@ void pci_qdev_reset(DeviceState *qdev)
     st16_le(dev->config + PCI_STATUS, ld16_le(dev->config + PCI_STATUS) & ~0xf900);
     dev->config[PCI_CACHE_LINE_SIZE] = 0;
     dev->config[PCI_INTERRUPT_LINE] = 0;
+    msi_reset(dev);
+    msix_reset(dev);
     for (int n = 0; n < PCI_NUM_REGIONS; n++) {
         PCIIORegion *r = &dev->io_regions[n];
 
@@ -381,7 +395,7 @@ static bool pci_config_fits(const PCIDevice *dev, const uint8_t *in)
     for (unsigned i = 0; i < PCI_CONFIG_SIZE; i++) {
         uint8_t fixed = ~(dev->wmask[i] | dev->w1cmask[i]);
 
-        if (i != PCI_STATUS && (in[i] ^ dev->config[i]) & fixed) {
+        if (i != PCI_STATUS && !msi_is_status_byte(dev, i) && (in[i] ^ dev->config[i]) & fixed) {
             return false;
         }
     }
@@ -455,14 +469,15 @@ static int pci_device_post_load(void *opaque, int version_id)
 
 const VMStateDescription vmstate_pci_device = {
     .name = "PCIDevice",
-    .version_id = 2,
-    .minimum_version_id = 2,
+    .version_id = 3,
+    .minimum_version_id = 3,
     .pre_load = pci_device_pre_load,
     .post_load = pci_device_post_load,
     .fields = (const VMStateField[]) {
         { .name = "config", .size = PCI_CONFIG_SIZE, .info = &vmstate_info_pci_config, .flags = VMS_SINGLE,
           .offset = offsetof(PCIDevice, config) },
         VMSTATE_UINT8(irq_state, PCIDevice),
+        VMSTATE_SINGLE(msix, PCIDevice, 0, vmstate_info_msix, MSIXState *),
         VMSTATE_END_OF_LIST()
     },
 };

@@ -16,6 +16,7 @@
 #include "mem/memory.h"
 
 #define PCI_CONFIG_SIZE 256
+#define PCI_CONFIG_HEADER_SIZE 0x40
 #define PCI_NUM_BARS 6
 #define PCI_ROM_SLOT 6              /* the expansion ROM's place among a device's regions */
 #define PCI_NUM_REGIONS 7
@@ -50,11 +51,13 @@
 #define PCI_INTERRUPT_LINE 0x3c
 #define PCI_INTERRUPT_PIN 0x3d
 
+#define PCI_CAP_ID_MSI 0x05
 #define PCI_CAP_ID_VNDR 0x09
 #define PCI_CAP_ID_MSIX 0x11
 
 typedef struct PCIDevice PCIDevice;
 typedef struct PCIBus PCIBus;
+typedef struct MSIXState MSIXState;
 
 /** A kind of PCI device; DeviceClass.class_data points here. */
 typedef struct PCIDeviceClass {
@@ -92,6 +95,9 @@ struct PCIDevice {
     unsigned next_cap;          /* first free byte after the last capability */
     PCIIORegion io_regions[PCI_NUM_REGIONS];
     uint8_t irq_state;          /* a bit per pin */
+    uint8_t msi_cap;            /* offsets of the capabilities; 0: none */
+    uint8_t msix_cap;
+    MSIXState *msix;
     char *romfile;              /* properties of the expansion ROM; file NULL: the class's, "": none */
     uint32_t rom_bar;           /* 0: the guest does not see it */
     uint32_t romsize;           /* bytes, UINT32_MAX: as large as the file asks for */
@@ -140,6 +146,10 @@ void pci_del_option_rom(PCIDevice *dev);
  * Returns the offset. Overflowing configuration space is our bug (asserted).
  */
 unsigned pci_add_capability(PCIDevice *dev, uint8_t cap_id, unsigned size);
+/** pci_add_capability_at: the same at @offset, for devices whose layout is known; 0: behind the others. */
+unsigned pci_add_capability_at(PCIDevice *dev, uint8_t cap_id, unsigned offset, unsigned size);
+/** pci_is_bus_master: may @dev touch memory? */
+bool pci_is_bus_master(const PCIDevice *dev);
 /** pci_set_irq: level of the device's own pin (configuration space says which). */
 void pci_set_irq(PCIDevice *dev, int level);
 
