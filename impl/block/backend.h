@@ -268,6 +268,8 @@ DriveInfo *drive_get_by_index(BlockInterfaceType type, int index);
 DriveInfo *blk_legacy_dinfo(BlockBackend *blk);
 BlockBackend *blk_by_legacy_dinfo(DriveInfo *dinfo);
 const char *drive_if_name(BlockInterfaceType type);
+/** drive_set_ide_units_per_bus: 1 or 2, before the first drive; how index= of an IDE drive becomes bus and unit. */
+void drive_set_ide_units_per_bus(int units);
 
 /** bdrv_query_all: BlockInfo list of query-block. bdrv_query_stats_all: query-blockstats. Caller puts them. */
 json_object *bdrv_query_all(GError **errp) GRAPH_RDLOCK;

@@ -37,6 +37,18 @@ static const BlockOptDesc drive_opts[] = {
     { NULL },
 };
 
+/* Boards with one drive to a channel count drives differently. */
+static int if_max_devs(BlockInterfaceType type)
+{
+    return type == IF_IDE && block_state()->ide_units_per_bus ? block_state()->ide_units_per_bus
+                                                              : if_types[type].max_devs;
+}
+
+void drive_set_ide_units_per_bus(int units)
+{
+    block_state()->ide_units_per_bus = units;
+}
+
 const char *drive_if_name(BlockInterfaceType type)
 {
     return type >= 0 && type < IF_COUNT ? if_types[type].name : "none";
@@ -81,7 +93,7 @@ DriveInfo *drive_get(BlockInterfaceType type, int bus, int unit)
 
 DriveInfo *drive_get_by_index(BlockInterfaceType type, int index)
 {
-    int max = if_types[type].max_devs;
+    int max = if_max_devs(type);
 
     return drive_get(type, max ? index / max : 0, max ? index % max : index);
 }
@@ -151,7 +163,7 @@ static bool parse_if(const char *text, BlockInterfaceType def, BlockInterfaceTyp
 /* Bus and unit: given, from the index, or the first that is free. */
 static bool place(DriveInfo *d, const QDict *opts, GError **errp)
 {
-    int max = if_types[d->type].max_devs;
+    int max = if_max_devs(d->type);
     int index = qdict_get_number(opts, "index", 0);
 
     d->bus = qdict_get_number(opts, "bus", 0);

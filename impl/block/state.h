@@ -19,6 +19,7 @@ typedef struct BlockState {
     QTAILQ_HEAD(, BlockBackend) monitor_backends;
     unsigned drain_all_count;       /* drain_all sections that are open */
     uint64_t next_node_number;      /* for "#blockN" */
+    int ide_units_per_bus;          /* 0: two, as on a PC */
     bool incoming;                  /* what is opened now belongs to another process until activated */
     BlkErrorObserver *error_observer;
     void *error_observer_opaque;

@@ -8,19 +8,24 @@
 #include "devices/device.h"
 
 extern const DeviceClass apic_class;
+extern const DeviceClass ahci_class;
 extern const DeviceClass cfi_pflash01_class;
 extern const DeviceClass fw_cfg_io_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass i440fx_pcihost_class;
 extern const DeviceClass i8042_class;
 extern const DeviceClass i8259_class;
-extern const DeviceClass isa_debugcon_class;
 extern const DeviceClass ioapic_class;
+extern const DeviceClass ich9_ahci_class;
+extern const DeviceClass ide_cd_class;
+extern const DeviceClass ide_hd_class;
+extern const DeviceClass isa_debugcon_class;
 extern const DeviceClass isa_debug_exit_class;
 extern const DeviceClass isa_pit_class;
 extern const DeviceClass isa_serial_class;
 extern const DeviceClass mc146818_class;
 extern const DeviceClass piix3_class;
+extern const DeviceClass piix3_ide_class;
 extern const DeviceClass port92_class;
 extern const DeviceClass scsi_hd_class;
 extern const DeviceClass virtio_blk_class;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "block/backend.h"
 #include "machine/runstate.h"
 
 typedef struct MachineState MachineState;
@@ -24,6 +25,8 @@ struct MachineClass {
     const char *alias;
     const char *desc;
     unsigned max_cpus;
+    BlockInterfaceType block_default_type;  /* of a -drive without if=; IF_NONE: IF_VIRTIO */
+    unsigned ide_units_per_bus;             /* 0: the board has no IDE channels */
     bool (*init)(MachineState *ms, GError **errp);
     /* All devices of the command line are there; the guest has not run. May be NULL. */
     bool (*ready)(MachineState *ms, GError **errp);

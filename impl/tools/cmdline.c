@@ -37,8 +37,14 @@ static const CmdOpt cmd_opts[] = {
     OPT("device", CMD_DEVICE, true, "-device DRIVER[,PROP=VALUE...]\n"
         "                 add a device (-device help lists them, -device DRIVER,help its properties)"),
     OPT("global", CMD_GLOBAL, true, "-global DRIVER.PROP=VALUE\n                 set a default for a device property"),
-    OPT("drive", CMD_DRIVE, true, "-drive [file=FILE][,if=none|virtio|pflash][,id=ID][,format=FMT][,readonly=on]...\n"
+    OPT("drive", CMD_DRIVE, true,
+        "-drive [file=FILE][,if=ide|none|virtio|pflash][,id=ID][,format=FMT][,readonly=on]...\n"
         "                 add a disk image"),
+    OPT("hda", CMD_HDA, true, "-hda FILE        disk image 0; also -hdb, -hdc and -hdd"),
+    OPT("hdb", CMD_HDB, true, NULL),
+    OPT("hdc", CMD_HDC, true, NULL),
+    OPT("hdd", CMD_HDD, true, NULL),
+    OPT("cdrom", CMD_CDROM, true, "-cdrom FILE      image of a CD-ROM, in the place of -hdc"),
     OPT("blockdev", CMD_BLOCKDEV, true, "-blockdev [driver=]DRIVER[,node-name=N][,PROP=VALUE...]\n"
         "                 add a block node; JSON is accepted too"),
     OPT("chardev", CMD_CHARDEV, true, "-chardev BACKEND,id=ID[,OPTIONS]\n                 add a character device"),
@@ -85,7 +91,7 @@ static const CmdOpt *cmdline_find(const char *name)
 }
 
 /* What a bare word on the command line means: a disk image. */
-static const CmdOpt cmd_bare = OPT("", CMD_DRIVE, true, NULL);
+static const CmdOpt cmd_bare = OPT("", CMD_HDA, true, NULL);
 
 bool cmdline_parse(CmdLine *c, int argc, char **argv)
 {

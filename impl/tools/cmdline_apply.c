@@ -249,8 +249,34 @@ bool cmdline_monitors(const CmdLine *c, const RunOptions *run)
 
 /* ---- Disks and devices ---- */
 
+/* -hda to -hdd, -cdrom and a bare word; anything else is no drive, which is fine. */
+static bool cmdline_short_drive(const CmdArg *a, BlockInterfaceType type, GError **errp)
+{
+    static const struct {
+        CmdOptId id;
+        const char *index;
+        const char *media;
+    } kinds[] = { { CMD_HDA, "0", "disk" }, { CMD_HDB, "1", "disk" }, { CMD_HDC, "2", "disk" },
+                  { CMD_HDD, "3", "disk" }, { CMD_CDROM, "2", "cdrom" } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (a->opt->id == kinds[i].id) {
+            QDict *d = qdict_new();
+
+            qdict_put_str(d, "index", kinds[i].index);
+            qdict_put_str(d, "media", kinds[i].media);
+            qdict_put_str(d, "file", a->arg);
+            return drive_new_opts(d, type, errp);
+        }
+    }
+    return true;
+}
+
 bool cmdline_blockdevs(const CmdLine *c, MachineState *ms)
 {
+    BlockInterfaceType def = ms->klass->block_default_type == IF_NONE ? IF_VIRTIO : ms->klass->block_default_type;
+
+    drive_set_ide_units_per_bus(ms->klass->ide_units_per_bus);
     for (unsigned i = 0; i < c->args->len; i++) {
         const CmdArg *a = &g_array_index(c->args, CmdArg, i);
         GError *err = NULL;
@@ -261,12 +287,8 @@ bool cmdline_blockdevs(const CmdLine *c, MachineState *ms)
             if (!d || !blockdev_add(d, &err)) {
                 return cmdline_report(a, err);
             }
-        } else if (a->opt->id == CMD_DRIVE) {
-            g_autofree char *bare = a->opt->name[0] ? NULL : g_strdup_printf("file=%s", a->arg);
-
-            if (!drive_new(bare ? bare : a->arg, IF_VIRTIO, &err)) {
-                return cmdline_report(a, err);
-            }
+        } else if (a->opt->id == CMD_DRIVE ? !drive_new(a->arg, def, &err) : !cmdline_short_drive(a, def, &err)) {
+            return cmdline_report(a, err);
         }
     }
     for (unsigned i = 0; i < MACHINE_MAX_PFLASH; i++) {
@@ -333,10 +355,21 @@ static bool cmdline_device(const CmdArg *a)
 static bool cmdline_drive_device(DriveInfo *dinfo)
 {
     const char *name = blk_name(blk_by_legacy_dinfo(dinfo));
+    g_autofree char *ide_bus = g_strdup_printf("ide.%d", dinfo->bus);
     g_autoptr(GPtrArray) opts = g_ptr_array_new();
     GError *err = NULL;
 
-    if (dinfo->type == IF_VIRTIO) {
+    if (dinfo->type == IF_IDE && bus_find(ide_bus, NULL)) {
+        g_autofree char *unit = g_strdup_printf("%d", dinfo->unit);
+        const char *const kv[] = { "bus", ide_bus, "unit", unit, "drive", name };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(kv); i++) {
+            g_ptr_array_add(opts, (char *)kv[i]);
+        }
+        if (qdev_device_add(dinfo->media_cd ? "ide-cd" : "ide-hd", opts, &err)) {
+            return true;
+        }
+    } else if (dinfo->type == IF_VIRTIO) {
         g_ptr_array_add(opts, (char *)"drive");
         g_ptr_array_add(opts, (char *)name);
         if (qdev_device_add("virtio-blk-pci", opts, &err)) {

@@ -16,5 +16,7 @@ void i440fx_connect_ram(DeviceState *bridge, MemoryRegion *ram);
 ISABus *piix3_isa_bus(DeviceState *piix3);
 /** piix3_connect_pic: the sixteen interrupt inputs PCI interrupts are routed to. Borrowed. */
 void piix3_connect_pic(DeviceState *piix3, qemu_irq *pic);
+/** piix3_ide_connect: the interrupt lines of the two channels of a piix3-ide. Borrowed. */
+void piix3_ide_connect(DeviceState *ide, qemu_irq irq14, qemu_irq irq15);
 
 #endif

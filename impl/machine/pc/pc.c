@@ -27,6 +27,7 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
     BusState *pci = host ? &i440fx_pci_bus(host)->bus : NULL;
     DeviceState *bridge = host ? x86_add_device(&i440fx_class, pci, "00.0", errp) : NULL;
     DeviceState *piix3;
+    DeviceState *ide;
     DeviceState *port92;
     DeviceState *i8042;
     DeviceState *rtc;
@@ -42,6 +43,11 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
         return false;
     }
     piix3_connect_pic(piix3, x->gsi);
+    ide = x86_add_device(&piix3_ide_class, pci, "01.1", errp);
+    if (!ide) {
+        return false;
+    }
+    piix3_ide_connect(ide, x->gsi[14], x->gsi[15]);
     rtc = x86_add_device(&mc146818_class, isa, NULL, errp);
     if (!rtc || !x86_add_device(&isa_pit_class, isa, NULL, errp)) {
         return false;
@@ -100,6 +106,8 @@ const MachineClass pc_machine_class = {
     .alias = "pc",
     .desc = "PC (i440FX + PIIX3)",
     .max_cpus = 16,
+    .block_default_type = IF_IDE,
+    .ide_units_per_bus = 2,
     .init = pc_machine_init,
     .ready = pc_machine_ready,
     .reset = pc_machine_reset,
