@@ -24,6 +24,8 @@ typedef struct SseEntry {
 
 #define M(name) [ZYDIS_MNEMONIC_##name]
 #define XMM(name) M(name) = { { [X_X] = op_sse_##name, [X_MEM] = op_sse_##name } },
+#define TO_GPR(name) M(name) = { { [G_X] = op_sse_##name, [G_MEM] = op_sse_##name } }
+#define TO_MMX(name) M(name) = { { [M_X] = op_mmx_##name, [M_MEM] = op_mmx_##name } }
 #define BOTH(name)                                                                                      \
     M(name) = { { [X_X] = op_sse_##name, [X_MEM] = op_sse_##name, [M_M] = op_mmx_##name, [M_MEM] = op_mmx_##name } },
 #define SHIFT(name)                                                                                     \
@@ -41,6 +43,7 @@ static const SseEntry table[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     SSE_LIST_BOTH(BOTH)
     SSE_LIST_SHIFT(SHIFT)
     SSE_LIST_INT(XMM)
+    SSE_LIST_FLOAT(XMM)
     M(PSLLDQ) = { { [X_IMM] = op_sse_imm_PSLLDQ } }, M(PSRLDQ) = { { [X_IMM] = op_sse_imm_PSRLDQ } },
     M(PSHUFW) = { { [M_M] = op_mmx_PSHUFW, [M_MEM] = op_mmx_PSHUFW } },
     MOVE(MOVAPS, aligned), MOVE(MOVAPD, aligned), MOVE(MOVDQA, aligned),
@@ -67,6 +70,12 @@ static const SseEntry table[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     M(PEXTRW) = { { [G_X] = op_sse_pextr, [MEM_X] = op_sse_pextr, [G_M] = op_mmx_pextrw }, 1 },
     M(PINSRW) = { { [X_G] = op_sse_pinsr, [X_MEM] = op_sse_pinsr, [M_G] = op_mmx_pinsrw,
                     [M_MEM] = op_mmx_pinsrw }, 1 },
+    M(CVTSI2SS) = { { [X_G] = op_sse_CVTSI2SS, [X_MEM] = op_sse_CVTSI2SS } },
+    M(CVTSI2SD) = { { [X_G] = op_sse_CVTSI2SD, [X_MEM] = op_sse_CVTSI2SD } },
+    TO_GPR(CVTSS2SI), TO_GPR(CVTTSS2SI), TO_GPR(CVTSD2SI), TO_GPR(CVTTSD2SI),
+    TO_MMX(CVTPS2PI), TO_MMX(CVTTPS2PI), TO_MMX(CVTPD2PI), TO_MMX(CVTTPD2PI),
+    M(CVTPI2PS) = { { [X_M] = op_mmx_CVTPI2PS, [X_MEM] = op_mmx_CVTPI2PS } },
+    M(CVTPI2PD) = { { [X_M] = op_mmx_CVTPI2PD, [X_MEM] = op_mmx_CVTPI2PD } },
     M(EMMS) = { { [NONE] = op_emms } },
     M(LDMXCSR) = { { [MEM] = op_ldmxcsr } }, M(STMXCSR) = { { [MEM] = op_stmxcsr } },
     M(FXSAVE) = { { [MEM] = op_fxsave } }, M(FXSAVE64) = { { [MEM] = op_fxsave }, 1 },

@@ -142,8 +142,11 @@ static Parts overflowed(Parts v, const FloatFormat *f, int prec, bool inexact, F
                   (s->rounding == FLOAT_ROUND_DOWN && v.sign);
 
     s->flags |= FLOAT_OE;
-    if (!(s->masks & FLOAT_OE) && f == &float_format_fx80) {
+    if (!(s->masks & FLOAT_OE)) {
         s->flags |= inexact ? FLOAT_PE : 0;
+        if (f != &float_format_fx80) {
+            return (Parts){ .cls = FP_IS_INF };   /* will not be stored */
+        }
         v.exp -= FX80_WRAP;
         if (v.exp > f->emax) {   /* only fscale can bring that about */
             v.cls = FP_IS_INF;
@@ -167,8 +170,11 @@ static Parts round_small(Parts v, const FloatFormat *f, int prec, FloatStatus *s
     bool inexact = round_frac(&wide, prec, s);
     bool tiny = wide.exp < f->emin;
 
-    if (tiny && !(s->masks & FLOAT_UE) && f == &float_format_fx80) {
+    if (tiny && !(s->masks & FLOAT_UE)) {
         s->flags |= FLOAT_UE | (inexact ? FLOAT_PE : 0);
+        if (f != &float_format_fx80) {
+            return (Parts){ .cls = FP_IS_ZERO };   /* will not be stored */
+        }
         wide.exp += FX80_WRAP;
         if (wide.exp < f->emin) {
             wide.cls = FP_IS_ZERO;
@@ -177,7 +183,7 @@ static Parts round_small(Parts v, const FloatFormat *f, int prec, FloatStatus *s
         }
         return wide;
     }
-    if (tiny && s->ftz && (s->masks & FLOAT_UE)) {
+    if (tiny && s->ftz) {
         s->flags |= FLOAT_UE | FLOAT_PE;
         return (Parts){ .cls = FP_IS_ZERO, .sign = v.sign };
     }
@@ -185,9 +191,7 @@ static Parts round_small(Parts v, const FloatFormat *f, int prec, FloatStatus *s
     v.exp = f->emin;
     inexact = round_frac(&v, prec, s);
     s->flags |= inexact ? FLOAT_PE : 0;
-    if (tiny && (inexact || !(s->masks & FLOAT_UE))) {
-        s->flags |= FLOAT_UE;
-    }
+    s->flags |= tiny && inexact ? FLOAT_UE : 0;
     if (!v.frac) {
         v.cls = FP_IS_ZERO;
     }

@@ -186,6 +186,11 @@ static inline int mmx_run(X86CPU *cpu, const Insn *in, SseSource kind, LaneFunc 
 /* An operation with a body of its own. */
 #define BODY(name) static inline void lanes_##name(XmmReg *d, const XmmReg *s, unsigned bytes, unsigned imm)
 
+/* ---- Floating-point exceptions ---- */
+
+/** sse_float_done: flags into MXCSR; raises #XM, or #UD without CR4.OSXMMEXCPT, if one of them is not masked. */
+int sse_float_done(X86CPU *cpu, const FloatStatus *st);
+
 /* ---- Saturation ---- */
 
 static inline int8_t sat_s8(int v)
@@ -234,12 +239,24 @@ static inline uint16_t sat_u16(int v)
     X(PMOVSXBW) X(PMOVSXBD) X(PMOVSXBQ) X(PMOVSXWD) X(PMOVSXWQ) X(PMOVSXDQ)                             \
     X(PMOVZXBW) X(PMOVZXBD) X(PMOVZXBQ) X(PMOVZXWD) X(PMOVZXWQ) X(PMOVZXDQ) X(PTEST)
 
+/* exec-sse-float.c, exec-sse-convert.c */
+#define SSE_FOUR(X, name) X(name##PS) X(name##SS) X(name##PD) X(name##SD)
+#define SSE_LIST_FLOAT(X)                                                                               \
+    SSE_FOUR(X, ADD) SSE_FOUR(X, SUB) SSE_FOUR(X, MUL) SSE_FOUR(X, DIV) SSE_FOUR(X, SQRT) SSE_FOUR(X, MIN) \
+    SSE_FOUR(X, MAX) SSE_FOUR(X, CMP) SSE_FOUR(X, ROUND) X(COMISS) X(UCOMISS) X(COMISD) X(UCOMISD)      \
+    X(ADDSUBPS) X(ADDSUBPD) X(HADDPS) X(HADDPD) X(HSUBPS) X(HSUBPD) X(DPPS) X(DPPD)                     \
+    X(RCPPS) X(RCPSS) X(RSQRTPS) X(RSQRTSS) X(CVTSS2SD) X(CVTSD2SS) X(CVTPS2PD) X(CVTPD2PS)             \
+    X(CVTDQ2PS) X(CVTDQ2PD) X(CVTPS2DQ) X(CVTTPS2DQ) X(CVTPD2DQ) X(CVTTPD2DQ)
+
 #define SSE_DECLARE(name) OpFunc op_sse_##name;
 #define SSE_DECLARE_BOTH(name) OpFunc op_sse_##name, op_mmx_##name;
 #define SSE_DECLARE_SHIFT(name) OpFunc op_sse_##name, op_mmx_##name, op_sse_imm_##name, op_mmx_imm_##name;
 SSE_LIST_BOTH(SSE_DECLARE_BOTH)
 SSE_LIST_SHIFT(SSE_DECLARE_SHIFT)
 SSE_LIST_INT(SSE_DECLARE)
+SSE_LIST_FLOAT(SSE_DECLARE)
+OpFunc op_sse_CVTSI2SS, op_sse_CVTSI2SD, op_sse_CVTSS2SI, op_sse_CVTTSS2SI, op_sse_CVTSD2SI, op_sse_CVTTSD2SI,
+    op_mmx_CVTPS2PI, op_mmx_CVTTPS2PI, op_mmx_CVTPD2PI, op_mmx_CVTTPD2PI, op_mmx_CVTPI2PS, op_mmx_CVTPI2PD;
 OpFunc op_sse_imm_PSLLDQ, op_sse_imm_PSRLDQ, op_mmx_PSHUFW;
 
 /* exec-sse-move.c */

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Floating-point arithmetic, comparison and rounding in xmm registers.
+ *
+ * A result is put together beside the destination: only when no lane has raised an unmasked exception does it
+ * replace it (I1 of sse.h). The numbers themselves come from softfloat.h.
+ * Source: SDM volume 1, 11.5 (exceptions); volume 2.
+ */
+#include "cpu/flags.h"
+#include "cpu/sse.h"
+
+int sse_float_done(X86CPU *cpu, const FloatStatus *st)
+{
+    unsigned flags = st->flags, before = FLOAT_IE | FLOAT_DE | FLOAT_ZE;
+
+    /* These are found before anything is computed, in all lanes: then nothing else comes to light. */
+    if (flags & ~st->masks & before) {
+        flags &= before;
+    }
+    cpu->fpu.mxcsr |= flags;
+    if (G_LIKELY(!(flags & ~st->masks))) {
+        return RET_NEXT;
+    }
+    return cpu_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
+}
+
+/* A handler of @n lanes; expr sees x of the destination, y of the source, imm, and the status st. */
+#define FLOAT_OP(name, lane, n, kind, expr)                                                             \
+    int op_sse_##name(X86CPU *cpu, const Insn *in)                                                      \
+    {                                                                                                   \
+        FloatStatus status = fpu_status_sse(cpu->fpu.mxcsr), *st = &status;                             \
+        XmmReg r = cpu->fpu.xmm[in->rd], s;                                                             \
+        unsigned imm = (unsigned)in->imm & 0xff;                                                        \
+        (void)imm;                                                                                      \
+        if (sse_enter(cpu) < 0 || sse_source(cpu, in, kind, &s) < 0) {                                  \
+            return RET_FAULT;                                                                           \
+        }                                                                                               \
+        for (unsigned i = 0; i < (n); i++) {                                                            \
+            __typeof__(r.lane[0]) x = r.lane[i], y = s.lane[i];                                         \
+            (void)x;                                                                                    \
+            r.lane[i] = (expr);                                                                         \
+        }                                                                                               \
+        if (sse_float_done(cpu, st) < 0) {                                                              \
+            return RET_FAULT;                                                                           \
+        }                                                                                               \
+        cpu->fpu.xmm[in->rd] = r;                                                                       \
+        return RET_NEXT;                                                                                \
+    }
+#define FLOAT_FOUR(name, expr32, expr64)                                                                \
+    FLOAT_OP(name##PS, d, 4, SRC_128, expr32)                                                           \
+    FLOAT_OP(name##SS, d, 1, SRC_32, expr32)                                                            \
+    FLOAT_OP(name##PD, q, 2, SRC_128, expr64)                                                           \
+    FLOAT_OP(name##SD, q, 1, SRC_64, expr64)
+
+FLOAT_FOUR(ADD, f32_add(x, y, st), f64_add(x, y, st))
+FLOAT_FOUR(SUB, f32_sub(x, y, st), f64_sub(x, y, st))
+FLOAT_FOUR(MUL, f32_mul(x, y, st), f64_mul(x, y, st))
+FLOAT_FOUR(DIV, f32_div(x, y, st), f64_div(x, y, st))
+FLOAT_FOUR(SQRT, f32_sqrt(y, st), f64_sqrt(y, st))
+
+/* ---- Minimum and maximum: the source unless the destination is really less or greater ---- */
+
+static float32 daz32(float32 v, const FloatStatus *st)
+{
+    return st->daz && !(v & 0x7f800000u) ? v & 0x80000000u : v;
+}
+
+static float64 daz64(float64 v, const FloatStatus *st)
+{
+    return st->daz && !(v & UINT64_C(0x7ff0000000000000)) ? v & UINT64_C(1) << 63 : v;
+}
+
+static float32 pick32(float32 x, float32 y, FloatRelation want, FloatStatus *st)
+{
+    return daz32(f32_compare(x, y, true, st) == want ? x : y, st);
+}
+
+static float64 pick64(float64 x, float64 y, FloatRelation want, FloatStatus *st)
+{
+    return daz64(f64_compare(x, y, true, st) == want ? x : y, st);
+}
+
+FLOAT_FOUR(MIN, pick32(x, y, FLOAT_LESS, st), pick64(x, y, FLOAT_LESS, st))
+FLOAT_FOUR(MAX, pick32(x, y, FLOAT_GREATER, st), pick64(x, y, FLOAT_GREATER, st))
+
+/* ---- Comparison into a mask: the predicate's bit 2 negates ---- */
+
+enum { PREDICATE_EQ, PREDICATE_LT, PREDICATE_LE, PREDICATE_UNORD };
+
+static bool predicate_signals(unsigned imm)
+{
+    return (imm & 3) == PREDICATE_LT || (imm & 3) == PREDICATE_LE;
+}
+
+static bool predicate_holds(FloatRelation rel, unsigned imm)
+{
+    bool r;
+
+    switch (imm & 3) {
+    case PREDICATE_EQ:
+        r = rel == FLOAT_EQUAL;
+        break;
+    case PREDICATE_LT:
+        r = rel == FLOAT_LESS;
+        break;
+    case PREDICATE_LE:
+        r = rel == FLOAT_LESS || rel == FLOAT_EQUAL;
+        break;
+    default:
+        r = rel == FLOAT_UNORDERED;
+        break;
+    }
+    return r != ((imm & 4) != 0);
+}
+
+static float32 compare32(float32 x, float32 y, unsigned imm, FloatStatus *st)
+{
+    return predicate_holds(f32_compare(x, y, predicate_signals(imm), st), imm) ? UINT32_MAX : 0;
+}
+
+static float64 compare64(float64 x, float64 y, unsigned imm, FloatStatus *st)
+{
+    return predicate_holds(f64_compare(x, y, predicate_signals(imm), st), imm) ? UINT64_MAX : 0;
+}
+
+FLOAT_FOUR(CMP, compare32(x, y, imm, st), compare64(x, y, imm, st))
+
+/* ---- Comparison into flags ---- */
+
+static int set_relation(X86CPU *cpu, FloatRelation rel, const FloatStatus *st)
+{
+    if (sse_float_done(cpu, st) < 0) {
+        return RET_FAULT;
+    }
+    cc_set_flags(cpu, rel == FLOAT_UNORDERED ? FLAG_ZF | FLAG_PF | FLAG_CF
+                    : rel == FLOAT_LESS ? FLAG_CF : rel == FLOAT_EQUAL ? FLAG_ZF : 0);
+    return RET_NEXT;
+}
+
+#define COMPARE(name, lane, kind, compare, signaling)                                                   \
+    int op_sse_##name(X86CPU *cpu, const Insn *in)                                                      \
+    {                                                                                                   \
+        FloatStatus st = fpu_status_sse(cpu->fpu.mxcsr);                                                \
+        XmmReg s;                                                                                       \
+        if (sse_enter(cpu) < 0 || sse_source(cpu, in, kind, &s) < 0) {                                  \
+            return RET_FAULT;                                                                           \
+        }                                                                                               \
+        return set_relation(cpu, compare(cpu->fpu.xmm[in->rd].lane[0], s.lane[0], signaling, &st), &st); \
+    }
+
+COMPARE(COMISS, d, SRC_32, f32_compare, true)
+COMPARE(UCOMISS, d, SRC_32, f32_compare, false)
+COMPARE(COMISD, q, SRC_64, f64_compare, true)
+COMPARE(UCOMISD, q, SRC_64, f64_compare, false)
+
+/* ---- Rounding: imm has the direction (bit 2: of MXCSR), and whether inexact counts ---- */
+
+static void round_modes(FloatStatus *st, unsigned imm)
+{
+    st->rounding = imm & 4 ? st->rounding : imm & 3;
+}
+
+static unsigned round_flags(unsigned flags, unsigned before, unsigned imm)
+{
+    return imm & 8 ? (flags & ~FLOAT_PE) | before : flags;
+}
+
+static float32 round32(float32 y, unsigned imm, FloatStatus *st)
+{
+    unsigned before = st->flags;
+    float32 r;
+
+    round_modes(st, imm);
+    r = f32_round_to_int(y, st);
+    st->flags = (uint8_t)round_flags(st->flags, before, imm);
+    return r;
+}
+
+static float64 round64(float64 y, unsigned imm, FloatStatus *st)
+{
+    unsigned before = st->flags;
+    float64 r;
+
+    round_modes(st, imm);
+    r = f64_round_to_int(y, st);
+    st->flags = (uint8_t)round_flags(st->flags, before, imm);
+    return r;
+}
+
+FLOAT_FOUR(ROUND, round32(y, imm, st), round64(y, imm, st))
+
+/* ---- Neighbours ---- */
+
+FLOAT_OP(ADDSUBPS, d, 4, SRC_128, i & 1 ? f32_add(x, y, st) : f32_sub(x, y, st))
+FLOAT_OP(ADDSUBPD, q, 2, SRC_128, i & 1 ? f64_add(x, y, st) : f64_sub(x, y, st))
+
+/* Lane 2i and 2i + 1 of destination, then source. */
+#define PAIR(lane, half) ((i < (half) ? &cpu->fpu.xmm[in->rd] : &s)->lane + 2 * (i % (half)))
+FLOAT_OP(HADDPS, d, 4, SRC_128, ((void)y, f32_add(PAIR(d, 2)[0], PAIR(d, 2)[1], st)))
+FLOAT_OP(HSUBPS, d, 4, SRC_128, ((void)y, f32_sub(PAIR(d, 2)[0], PAIR(d, 2)[1], st)))
+FLOAT_OP(HADDPD, q, 2, SRC_128, ((void)y, f64_add(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
+FLOAT_OP(HSUBPD, q, 2, SRC_128, ((void)y, f64_sub(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
+
+/* ---- Dot products: imm says which products count, and which lanes get the sum ---- */
+
+int op_sse_DPPS(X86CPU *cpu, const Insn *in)
+{
+    FloatStatus st = fpu_status_sse(cpu->fpu.mxcsr);
+    XmmReg *d = &cpu->fpu.xmm[in->rd], s, p;
+    float32 sum;
+
+    if (sse_enter(cpu) < 0 || sse_source(cpu, in, SRC_128, &s) < 0) {
+        return RET_FAULT;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        p.d[i] = in->imm >> (4 + i) & 1 ? f32_mul(d->d[i], s.d[i], &st) : 0;
+    }
+    if (sse_float_done(cpu, &st) < 0) {
+        return RET_FAULT;
+    }
+    sum = f32_add(f32_add(p.d[0], p.d[1], &st), f32_add(p.d[2], p.d[3], &st), &st);
+    if (sse_float_done(cpu, &st) < 0) {
+        return RET_FAULT;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        d->d[i] = in->imm >> i & 1 ? sum : 0;
+    }
+    return RET_NEXT;
+}
+
+int op_sse_DPPD(X86CPU *cpu, const Insn *in)
+{
+    FloatStatus st = fpu_status_sse(cpu->fpu.mxcsr);
+    XmmReg *d = &cpu->fpu.xmm[in->rd], s, p;
+    float64 sum;
+
+    if (sse_enter(cpu) < 0 || sse_source(cpu, in, SRC_128, &s) < 0) {
+        return RET_FAULT;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        p.q[i] = in->imm >> (4 + i) & 1 ? f64_mul(d->q[i], s.q[i], &st) : 0;
+    }
+    if (sse_float_done(cpu, &st) < 0) {
+        return RET_FAULT;
+    }
+    sum = f64_add(p.q[0], p.q[1], &st);
+    if (sse_float_done(cpu, &st) < 0) {
+        return RET_FAULT;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        d->q[i] = in->imm >> i & 1 ? sum : 0;
+    }
+    return RET_NEXT;
+}
+
+/*
+ * ---- Approximations ----
+ *
+ * The manual bounds the error and leaves the bits to the implementation; here they are the exact quotient's. They
+ * know no modes and no exceptions: denormals are zeros, before and after.
+ */
+
+static FloatStatus approximation_modes(void)
+{
+    return (FloatStatus){ .masks = FLOAT_ALL, .daz = true, .ftz = true };
+}
+
+static float32 reciprocal(float32 y)
+{
+    FloatStatus st = approximation_modes();
+
+    return f32_div(0x3f800000u, y, &st);
+}
+
+static float32 reciprocal_sqrt(float32 y)
+{
+    FloatStatus st = approximation_modes();
+
+    return f32_div(0x3f800000u, f32_sqrt(y, &st), &st);
+}
+
+LANES_SSE(RCPPS, d, reciprocal(y))
+LANES_SSE(RSQRTPS, d, reciprocal_sqrt(y))
+
+BODY(RCPSS)
+{
+    d->d[0] = reciprocal(s->d[0]);
+}
+SSE_OP(RCPSS, SRC_32)
+
+BODY(RSQRTSS)
+{
+    d->d[0] = reciprocal_sqrt(s->d[0]);
+}
+SSE_OP(RSQRTSS, SRC_32)
