@@ -15,6 +15,7 @@ const DeviceClass *const device_class_table[] = {
     &ich9_ahci_class,
     &ahci_class,
     &ide_cd_class,
+    &piix4_pm_class,
     &i8042_class,
     &fw_cfg_io_class,
     &ioapic_class,

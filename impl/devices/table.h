@@ -26,6 +26,7 @@ extern const DeviceClass isa_serial_class;
 extern const DeviceClass mc146818_class;
 extern const DeviceClass piix3_class;
 extern const DeviceClass piix3_ide_class;
+extern const DeviceClass piix4_pm_class;
 extern const DeviceClass port92_class;
 extern const DeviceClass scsi_hd_class;
 extern const DeviceClass virtio_blk_class;

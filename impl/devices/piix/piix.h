@@ -18,5 +18,11 @@ ISABus *piix3_isa_bus(DeviceState *piix3);
 void piix3_connect_pic(DeviceState *piix3, qemu_irq *pic);
 /** piix3_ide_connect: the interrupt lines of the two channels of a piix3-ide. Borrowed. */
 void piix3_ide_connect(DeviceState *ide, qemu_irq irq14, qemu_irq irq15);
+/** piix4_pm_connect_sci: @sci (borrowed) is raised for ACPI events. */
+void piix4_pm_connect_sci(DeviceState *pm, qemu_irq sci);
+/** piix4_pm_base: the port where firmware put the ACPI registers. */
+uint16_t piix4_pm_base(DeviceState *pm);
+#define PIIX4_GPE_BASE 0xafe0
+#define PIIX4_GPE_LEN 4
 
 #endif

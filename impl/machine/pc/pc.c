@@ -18,6 +18,7 @@
 
 typedef struct PCBoard {
     X86Machine x86;
+    DeviceState *pm;
 } PCBoard;
 
 static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
@@ -48,6 +49,11 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
         return false;
     }
     piix3_ide_connect(ide, x->gsi[14], x->gsi[15]);
+    b->pm = x86_add_device(&piix4_pm_class, pci, "01.3", errp);
+    if (!b->pm) {
+        return false;
+    }
+    piix4_pm_connect_sci(b->pm, x->gsi[9]);
     rtc = x86_add_device(&mc146818_class, isa, NULL, errp);
     if (!rtc || !x86_add_device(&isa_pit_class, isa, NULL, errp)) {
         return false;
