@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "devices/events.h"
 #include "migration/vmstate.h"
 #include "sched/machine.h"
 #include "devices/device_int.h"
@@ -14,6 +15,7 @@
 typedef struct DevicesState {
     BusState sysbus;
     GPtrArray *globals;         /* of char *: driver, property, value */
+    const DeviceEvents *events;
 } DevicesState;
 
 static const BusClass sysbus_class = { .type = "System" };
@@ -48,6 +50,19 @@ void devices_machine_cleanup(void)
 GPtrArray *device_globals(void)
 {
     return devices_state()->globals;
+}
+
+void devices_set_events(const DeviceEvents *events)
+{
+    devices_state()->events = events;
+}
+
+const DeviceEvents *devices_events(void)
+{
+    static const DeviceEvents none;
+    DevicesState *s = devices_state();
+
+    return s && s->events ? s->events : &none;
 }
 
 BusState *sysbus_get_default(void)

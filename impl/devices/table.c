@@ -31,6 +31,8 @@ const DeviceClass *const device_class_table[] = {
     &virtio_blk_pci_class,
     &virtio_net_class,
     &virtio_net_pci_class,
+    &virtio_rng_class,
+    &virtio_rng_pci_class,
     &virtio_scsi_class,
     &virtio_scsi_pci_class,
     NULL,

@@ -33,6 +33,8 @@ extern const DeviceClass virtio_blk_class;
 extern const DeviceClass virtio_blk_pci_class;
 extern const DeviceClass virtio_net_class;
 extern const DeviceClass virtio_net_pci_class;
+extern const DeviceClass virtio_rng_class;
+extern const DeviceClass virtio_rng_pci_class;
 extern const DeviceClass virtio_scsi_class;
 extern const DeviceClass virtio_scsi_pci_class;
 

@@ -16,7 +16,7 @@
 
 #define VG_RAM_SIZE (4 * MiB)
 #define VG_BAR 0xe0000000ULL
-#define VG_NUM 16                       /* size of every queue */
+#define VG_NUM 16                       /* size of queues that may be that large */
 #define VG_DATA 0x200000                /* free for the test, up to the end of RAM */
 #define VG_QUEUES 8
 
@@ -27,6 +27,7 @@ typedef struct VGuest {
     VirtIODevice *vdev;
     unsigned queues;
     uint64_t features;                  /* to accept of what is offered */
+    uint16_t num[VG_QUEUES];
     uint16_t avail[VG_QUEUES];
     uint16_t seen[VG_QUEUES];           /* of the used ring */
 } VGuest;
@@ -71,7 +72,8 @@ static inline void vg_driver_up(VGuest *g)
             stq_le_phys(vg_mem(), vg_ring(q, 0) + a, 0);
         }
         stw_le_phys(vg_mem(), VG_BAR + 0x16, q);
-        stw_le_phys(vg_mem(), VG_BAR + 0x18, VG_NUM);
+        g->num[q] = MIN(VG_NUM, g->vdev->vq[q].num_default);
+        stw_le_phys(vg_mem(), VG_BAR + 0x18, g->num[q]);
         stl_le_phys(vg_mem(), VG_BAR + 0x20, vg_ring(q, 0));
         stl_le_phys(vg_mem(), VG_BAR + 0x28, vg_ring(q, 1));
         stl_le_phys(vg_mem(), VG_BAR + 0x30, vg_ring(q, 2));
@@ -132,7 +134,7 @@ static inline void vg_desc(unsigned q, unsigned i, uint64_t addr, uint32_t len, 
 
 static inline void vg_avail(VGuest *g, unsigned q, unsigned head)
 {
-    stw_le_phys(vg_mem(), vg_ring(q, 1) + 4 + 2 * (g->avail[q] % VG_NUM), head);
+    stw_le_phys(vg_mem(), vg_ring(q, 1) + 4 + 2 * (g->avail[q] % g->num[q]), head);
     stw_le_phys(vg_mem(), vg_ring(q, 1) + 2, ++g->avail[q]);
 }
 
@@ -168,7 +170,7 @@ static inline uint32_t vg_wait_used(VGuest *g, unsigned q, unsigned *ret_head)
     while (vg_used(q) == g->seen[q]) {
         main_loop_wait(vg_used(q) != g->seen[q]);
     }
-    at = vg_ring(q, 2) + 4 + 8 * (g->seen[q]++ % VG_NUM);
+    at = vg_ring(q, 2) + 4 + 8 * (g->seen[q]++ % g->num[q]);
     if (ret_head) {
         *ret_head = ldl_le_phys(vg_mem(), at);
     }

@@ -28,6 +28,7 @@ typedef enum MachineModule {
     MACHINE_MAIN,
     MACHINE_FDSETS,
     MACHINE_NET,
+    MACHINE_RNG,
     MACHINE__MAX,
 } MachineModule;
 

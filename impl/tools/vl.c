@@ -13,6 +13,7 @@
 #include "block/block.h"
 #include "cpu/vcpu.h"
 #include "devices/device.h"
+#include "devices/virtio-rng/rng_backend.h"
 #include "machine/machine.h"
 #include "mem/memory.h"
 #include "migration/block_active.h"
@@ -103,6 +104,7 @@ static void stage_core_down(Run *r)
 
     end_streams(r);
     devices_machine_cleanup();
+    rng_backends_cleanup();
     net_cleanup();
     cpus_cleanup();
     monitor_cleanup();
