@@ -38,12 +38,17 @@ typedef struct SseEntry {
 #define SIGNS(name, fn) M(name) = { { [G_X] = fn } }
 #define EXTRACT(name, log2) M(name) = { { [G_X] = op_sse_pextr, [MEM_X] = op_sse_pextr }, log2 }
 #define INSERT(name, log2) M(name) = { { [X_G] = op_sse_pinsr, [X_MEM] = op_sse_pinsr }, log2 }
+#define STRINGS(name, fn, aux) M(name) = { { [X_X] = fn, [X_MEM] = fn }, aux }
 
 static const SseEntry table[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     SSE_LIST_BOTH(BOTH)
     SSE_LIST_SHIFT(SHIFT)
     SSE_LIST_INT(XMM)
     SSE_LIST_FLOAT(XMM)
+    SSE_LIST_CRYPTO(XMM)
+    STRINGS(PCMPESTRI, op_sse_pcmpstri, SSE_AUX_LENGTHS), STRINGS(PCMPISTRI, op_sse_pcmpstri, 0),
+    STRINGS(PCMPESTRM, op_sse_pcmpstrm, SSE_AUX_LENGTHS), STRINGS(PCMPISTRM, op_sse_pcmpstrm, 0),
+    M(CRC32) = { { [G_G] = op_crc32, [G_MEM] = op_crc32 } },
     M(PSLLDQ) = { { [X_IMM] = op_sse_imm_PSLLDQ } }, M(PSRLDQ) = { { [X_IMM] = op_sse_imm_PSRLDQ } },
     M(PSHUFW) = { { [M_M] = op_mmx_PSHUFW, [M_MEM] = op_mmx_PSHUFW } },
     MOVE(MOVAPS, aligned), MOVE(MOVAPD, aligned), MOVE(MOVDQA, aligned),
@@ -162,9 +167,20 @@ static void set_operand(Decoder *d, unsigned i, uint8_t *reg)
     }
 }
 
-/* maskmovq and maskmovdqu store through rdi without naming it. */
-static void set_implied_memory(Decoder *d)
+/* What the visible operands do not say. */
+static void set_implied(Decoder *d)
 {
+    Insn *in = d->in;
+
+    if (in->fn == op_crc32) {
+        in->aux = (uint8_t)(d->ops[1].size / 8);
+    } else if (in->fn == op_sse_pcmpstri || in->fn == op_sse_pcmpstrm) {
+        in->size = d->insn.raw.rex.W ? 8 : 4;
+    }
+    if (in->fn != op_sse_maskmov && in->fn != op_mmx_maskmov) {
+        return;
+    }
+    /* They store through rdi without naming it. */
     for (unsigned i = d->insn.operand_count_visible; i < d->insn.operand_count; i++) {
         if (d->ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY) {
             decode_set_mem(d, &d->ops[i]);
@@ -186,8 +202,6 @@ bool decode_sse(Decoder *d)
     set_operand(d, 0, &d->in->rd);
     set_operand(d, 1, &d->in->rs);
     set_operand(d, 2, &unused);
-    if (d->in->fn == op_sse_maskmov || d->in->fn == op_mmx_maskmov) {
-        set_implied_memory(d);
-    }
+    set_implied(d);
     return true;
 }

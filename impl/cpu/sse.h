@@ -247,6 +247,10 @@ static inline uint16_t sat_u16(int v)
     X(ADDSUBPS) X(ADDSUBPD) X(HADDPS) X(HADDPD) X(HSUBPS) X(HSUBPD) X(DPPS) X(DPPD)                     \
     X(RCPPS) X(RCPSS) X(RSQRTPS) X(RSQRTSS) X(CVTSS2SD) X(CVTSD2SS) X(CVTPS2PD) X(CVTPD2PS)             \
     X(CVTDQ2PS) X(CVTDQ2PD) X(CVTPS2DQ) X(CVTTPS2DQ) X(CVTPD2DQ) X(CVTTPD2DQ)
+/* exec-sse-crypto.c */
+#define SSE_LIST_CRYPTO(X)                                                                              \
+    X(AESENC) X(AESENCLAST) X(AESDEC) X(AESDECLAST) X(AESIMC) X(AESKEYGENASSIST) X(PCLMULQDQ)           \
+    X(SHA1RNDS4) X(SHA1NEXTE) X(SHA1MSG1) X(SHA1MSG2) X(SHA256RNDS2) X(SHA256MSG1) X(SHA256MSG2)
 
 #define SSE_DECLARE(name) OpFunc op_sse_##name;
 #define SSE_DECLARE_BOTH(name) OpFunc op_sse_##name, op_mmx_##name;
@@ -255,6 +259,7 @@ SSE_LIST_BOTH(SSE_DECLARE_BOTH)
 SSE_LIST_SHIFT(SSE_DECLARE_SHIFT)
 SSE_LIST_INT(SSE_DECLARE)
 SSE_LIST_FLOAT(SSE_DECLARE)
+SSE_LIST_CRYPTO(SSE_DECLARE)
 OpFunc op_sse_CVTSI2SS, op_sse_CVTSI2SD, op_sse_CVTSS2SI, op_sse_CVTTSS2SI, op_sse_CVTSD2SI, op_sse_CVTTSD2SI,
     op_mmx_CVTPS2PI, op_mmx_CVTTPS2PI, op_mmx_CVTPD2PI, op_mmx_CVTTPD2PI, op_mmx_CVTPI2PS, op_mmx_CVTPI2PD;
 OpFunc op_sse_imm_PSLLDQ, op_sse_imm_PSRLDQ, op_mmx_PSHUFW;
@@ -268,6 +273,9 @@ OpFunc op_sse_mov_rr, op_sse_load_aligned, op_sse_load_unaligned, op_sse_store_a
     op_sse_movmskps, op_sse_movmskpd, op_sse_pmovmskb, op_mmx_pmovmskb, op_emms, op_ldmxcsr, op_stmxcsr;
 /* exec-sse-pack.c: aux is log2 of the lane's size */
 OpFunc op_sse_pextr, op_sse_pinsr, op_mmx_pextrw, op_mmx_pinsrw;
+/* exec-sse-text.c: with SSE_AUX_LENGTHS in aux, size is that of the registers with the lengths */
+enum { SSE_AUX_LENGTHS = 1 };
+OpFunc op_sse_pcmpstri, op_sse_pcmpstrm, op_crc32;
 /* exec-sse-state.c: aux is 1 with REX.W */
 OpFunc op_fxsave, op_fxrstor, op_clflush;
 

@@ -71,6 +71,16 @@ static const SseTemplate sse_templates[] = {
     X("pminud", "38 3b"), X("pmaxsb", "38 3c"), X("pmaxsd", "38 3d"), X("pmaxuw", "38 3e"), X("pmaxud", "38 3f"),
     X("pmulld", "38 40"), X("phminposuw", "38 41"), X_IMM("blendps", "3a 0c /r", 0), X_IMM("blendpd", "3a 0d /r", 0),
     X_IMM("pblendw", "3a 0e /r", 0), X_IMM("mpsadbw", "3a 42 /r", 0), X_IMM("insertps", "3a 21 /r", 0),
+    X_IMM("pcmpestrm", "3a 60 /r", T_TEXT), X_IMM("pcmpestri", "3a 61 /r", T_TEXT),
+    X_IMM("pcmpistrm", "3a 62 /r", T_TEXT), X_IMM("pcmpistri", "3a 63 /r", T_TEXT),
+    X_IMM("pcmpistri", "3a 63 /r", 0), { "crc32", "f2 0f 38 f0 /r", T_GREG | T_GRM },
+    { "crc32", "f2 0f 38 f1 /r", T_GREG | T_GRM }, { "crc32", "66 f2 0f 38 f1 /r", T_GREG | T_GRM },
+    /* Cryptography */
+    X("aesimc", "38 db"), X("aesenc", "38 dc"), X("aesenclast", "38 dd"), X("aesdec", "38 de"),
+    X("aesdeclast", "38 df"), X_IMM("aeskeygenassist", "3a df /r", 0), X_IMM("pclmulqdq", "3a 44 /r", 0),
+    { "sha1nexte", "0f 38 c8 /r" }, { "sha1msg1", "0f 38 c9 /r" }, { "sha1msg2", "0f 38 ca /r" },
+    { "sha256rnds2", "0f 38 cb /r" }, { "sha256msg1", "0f 38 cc /r" }, { "sha256msg2", "0f 38 cd /r" },
+    { "sha1rnds4", "0f 3a cc /r ib" },
     /* Shuffles */
     MX_IMM("pshufw", "70 /r", 0), { "pshufhw", "f3 0f 70 /r ib" }, { "pshuflw", "f2 0f 70 /r ib" },
     PACKED("shuf", "c6 /r ib"), PACKED("unpckl", "14 /r"), PACKED("unpckh", "15 /r"), PACKED("and", "54 /r"),
