@@ -6,6 +6,8 @@
  * bit. A native fault is caught and compared as such, with the state it leaves.
  * GLib prints the seed; run with `--seed R02S...` to repeat a failure.
  */
+#include "cpu/test-sse.h"
+
 #include "cpu/test-cpu.h"
 
 #if defined(__x86_64__)
@@ -16,7 +18,6 @@
 #include <ucontext.h>
 
 #include "cpu/insn.h"
-#include "cpu/test-sse.h"
 
 enum {
     BUF = 0x10000000,        /* guest-physical and host address of the memory operand's page */
