@@ -18,13 +18,25 @@ static CpuExitReason tcg_exec(CPUState *cpu, uint64_t budget)
         uint64_t n = sched_vcpu_slice(&cpu->sched_object, budget);
         uint64_t done;
 
-        reason = cpu_x86_exec(cpu->x86, n, &done);
-        sched_vcpu_ran(&cpu->sched_object, done);
+        reason = cpu_x86_exec(cpu->x86, n, &done);   /* tells the scheduler what it ran by tcg_sync() */
         if (reason != CPU_EXIT_BUDGET) {
             break;
         }
     }
     return reason;
+}
+
+/* In the simulator time moves on with the instructions. */
+static void tcg_sync(void *opaque, uint64_t executed)
+{
+    CPUState *cpu = opaque;
+
+    sched_vcpu_ran(&cpu->sched_object, executed);
+}
+
+static void tcg_init(CPUState *cpu)
+{
+    cpu_x86_set_sync(cpu->x86, tcg_sync, cpu);
 }
 
 static void tcg_kick(CPUState *cpu)
@@ -48,6 +60,7 @@ static void tcg_put_state(CPUState *cpu)
 
 const AccelOps accel_tcg = {
     .name = "TCG",
+    .init = tcg_init,
     .exec = tcg_exec,
     .kick = tcg_kick,
     .has_work = tcg_has_work,

@@ -212,6 +212,9 @@ static CodeBlock *decode_block(X86CPU *cpu, uint64_t lin, const FetchPage *p)
         if (insn_decode(cpu->code_bits, p->host + pos, 4096 - pos, pos - start, &insns[n]) == DECODE_MORE) {
             break;   /* it crosses into the next page */
         }
+        if (n > 0 && (insns[n].flags & IF_ALONE)) {
+            break;
+        }
         pos += insns[n].len;
         if (insns[n++].flags & IF_STOP) {
             break;

@@ -24,7 +24,9 @@ X86CPU *cpu_x86_create(unsigned index, AddressSpace *as, AddressSpace *io)
     cpu->as = as;
     cpu->io = io;
     cpu->code = code_cache_new(cpu);
-    cpu->tlb_fills = UINT32_MAX;   /* nothing is in the log yet */
+    cpu->tlb_log[0].fills = cpu->tlb_log[1].fills = UINT32_MAX;   /* nothing is in the logs yet */
+    memset(cpu->tlb, 0xff, sizeof(cpu->tlb));
+    cpu->io_ok = true;
     cpu->read_tsc = tsc_from_clock;
     cpu->phys_mask = (UINT64_C(1) << 40) - 1;
     cpu->model = *cpu_model_default();
@@ -84,6 +86,8 @@ void cpu_x86_reset(X86CPU *cpu)
     cpu->tsc_offset = 0;
     cpu->exc_vector = -1;
     cpu->inhibit_irq = false;
+    cpu->alone = false;
+    cpu->watch_hits = 0;
     cpu->nmi_masked = false;
     cpu->halted = cpu->wait_sipi = cpu->index != 0;
     cpu->cpl = 0;
@@ -132,6 +136,12 @@ void cpu_x86_set_get_irq(X86CPU *cpu, int (*get_irq)(void *opaque), void *opaque
 {
     cpu->get_irq = get_irq;
     cpu->irq_opaque = opaque;
+}
+
+void cpu_x86_set_sync(X86CPU *cpu, void (*sync_clock)(void *opaque, uint64_t executed), void *opaque)
+{
+    cpu->sync_clock = sync_clock;
+    cpu->sync_opaque = opaque;
 }
 
 void cpu_x86_set_model(X86CPU *cpu, const X86CPUModel *model, unsigned n_cpus)

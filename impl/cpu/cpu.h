@@ -87,6 +87,9 @@ typedef struct SegmentCache {
 #define CR4_OSXMMEXCPT (1u << 10)
 #define CR4_UMIP (1u << 11)
 #define CR4_FSGSBASE (1u << 16)
+#define CR4_PCIDE (1u << 17)
+#define CR4_SMEP (1u << 20)
+#define CR4_SMAP (1u << 21)
 #define EFER_SCE (1u << 0)
 #define EFER_LME (1u << 8)
 #define EFER_LMA (1u << 10)
@@ -137,8 +140,25 @@ typedef struct TlbEntry {
     uintptr_t addend;        /* host address minus linear address, for RAM */
     uint8_t *dirty;          /* dirty byte of the page, for RAM */
     uint64_t phys;
-    uint64_t unused[2];      /* 64 bytes: an index is one shift */
+    uint32_t flags;          /* TLBF_*, mmu.c */
+    uint32_t shift;          /* log2 of the size of the page */
+    uint64_t unused;         /* 64 bytes: an index is one shift */
 } TlbEntry;
+
+/* Ways to look at memory; each has its own TLB. */
+enum {
+    MMU_KERNEL,              /* supervisor; under SMAP not at user pages */
+    MMU_USER,
+    MMU_KERNEL_AC,           /* supervisor with EFLAGS.AC, which lifts SMAP */
+    MMU_USER_ALIGN,          /* user with alignment checks */
+    MMU__COUNT,
+};
+
+/* Which entries to flush, while they are few. */
+typedef struct TlbLog {
+    uint32_t fills;          /* since the last flush; the first ones are in the log */
+    uint16_t entry[TLB_LOG_SIZE];
+} TlbLog;
 
 #define FETCH_NONE UINT64_C(1)
 
@@ -198,15 +218,15 @@ struct X86CPU {
     uint8_t code_bits;                     /* 16, 32 or 64 */
     uint8_t stack_bits;
     uint8_t cpl;
-    uint8_t mmu_idx;                       /* 0 supervisor, 1 user: which TLB */
+    uint8_t mmu_idx;                       /* MMU_*: which TLB */
     bool inhibit_irq;                      /* the instruction after sti or mov ss */
     bool halted;
     bool wait_sipi;                        /* after INIT: only INIT and SIPI are heard */
     bool nmi_masked;                       /* from an NMI to the next iret */
 
-    TlbEntry tlb[2][TLB_SIZE];
-    uint32_t tlb_fills;                    /* since the last flush; the first ones are in the log */
-    uint16_t tlb_log[TLB_LOG_SIZE];        /* which entries to flush, while they are few */
+    TlbEntry tlb[MMU__COUNT][TLB_SIZE];
+    TlbLog tlb_log[2];                     /* of entries that are not global, and of those that are */
+    bool tlb_large;                        /* some entry is part of a large page */
     CodeCache *code;
     FlatView *view;                        /* of as, while executing */
     uint32_t view_generation;
@@ -231,7 +251,11 @@ struct X86CPU {
     bool exc_has_code;
     uint32_t exc_code;
 
+    bool io_ok;                            /* icount is exact: a device may be reached, a clock read */
+    bool alone;                            /* the next instruction runs alone, so that it is */
+    uint8_t watch_hits;                    /* breakpoints on data that the current instruction hit: bits of DR6 */
     uint64_t icount;                       /* instructions executed since creation */
+    uint64_t icount_synced;                /* how many of them clocks know about */
     uint64_t phys_mask;                    /* physical address bits that exist, A20 included */
     unsigned index;
     unsigned n_cpus;                       /* of the machine */
@@ -251,6 +275,8 @@ struct X86CPU {
     void *irq_opaque;
     uint64_t (*read_tsc)(void *opaque);
     void *tsc_opaque;
+    void (*sync_clock)(void *opaque, uint64_t executed);   /* NULL: clocks do not depend on instructions */
+    void *sync_opaque;
 };
 
 /**
@@ -278,6 +304,12 @@ void cpu_x86_set_get_irq(X86CPU *cpu, int (*get_irq)(void *opaque), void *opaque
  * processors of a machine count the same one, so their time stamps agree.
  */
 void cpu_x86_set_tsc(X86CPU *cpu, uint64_t (*read_tsc)(void *opaque), void *opaque);
+
+/**
+ * cpu_x86_set_sync: who is told how many instructions have been executed, before each device access and each look
+ * at a clock, and at the end of cpu_x86_exec().
+ */
+void cpu_x86_set_sync(X86CPU *cpu, void (*sync_clock)(void *opaque, uint64_t executed), void *opaque);
 
 /** cpu_x86_set_model: what cpuid says, in a machine of @n_cpus processors; before the first instruction. */
 void cpu_x86_set_model(X86CPU *cpu, const X86CPUModel *model, unsigned n_cpus);

@@ -40,6 +40,7 @@ typedef enum FeatureWord {
 #define CPUID_7_0_EBX_SMAP (1u << 20)
 #define CPUID_7_0_ECX_UMIP (1u << 2)
 #define CPUID_EXT2_NX (1u << 20)
+#define CPUID_EXT2_PDPE1GB (1u << 26)
 #define CPUID_EXT2_RDTSCP (1u << 27)
 
 typedef struct X86CPUModel {

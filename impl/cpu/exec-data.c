@@ -440,6 +440,7 @@ int op_popf(X86CPU *cpu, const Insn *in)
     }
     cc_set_flags(cpu, (uint32_t)v);
     cpu->eflags = ((cpu->eflags & ~change) | ((uint32_t)v & change)) & ~FLAG_RF;
+    cpu_update_mmu_idx(cpu);
     return RET_LEAVE;   /* IF and TF count from here */
 }
 

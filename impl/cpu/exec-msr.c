@@ -126,6 +126,9 @@ int op_rdmsr(X86CPU *cpu, const Insn *in)
     if (cpu->cpl != 0) {
         return cpu_gp0(cpu);
     }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
     plain = plain ? plain : address_msr(cpu, n);
     if (plain) {
         v = *plain;
@@ -195,6 +198,9 @@ int op_wrmsr(X86CPU *cpu, const Insn *in)
     if (cpu->cpl != 0) {
         return cpu_gp0(cpu);
     }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
     if (plain) {
         *plain = v;
         return RET_LEAVE;
@@ -236,6 +242,9 @@ int op_rdtsc(X86CPU *cpu, const Insn *in)
 
     if ((cpu->cr4 & CR4_TSD) && cpu->cpl != 0) {
         return cpu_gp0(cpu);
+    }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
     }
     v = read_tsc(cpu);
     cpu->regs[R_EAX] = (uint32_t)v;

@@ -303,6 +303,10 @@ int op_ins(X86CPU *cpu, const Insn *in)
         mmu_probe_write(cpu, lin, in->size, R_ES) < 0) {
         return RET_FAULT;
     }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
+    debug_io(cpu, port, in->size);
     v = address_space_ld(cpu->io, port, in->size, MEMTXATTRS_UNSPECIFIED, NULL);
     r = cpu_st(cpu, R_ES, get_areg(cpu, &s, R_EDI), in->size, v);
     if (r < 0) {
@@ -328,6 +332,10 @@ int op_outs(X86CPU *cpu, const Insn *in)
     if (cpu_ld(cpu, in->seg, get_areg(cpu, &s, R_ESI), in->size, &v) < 0) {
         return RET_FAULT;
     }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
+    debug_io(cpu, port, in->size);
     address_space_st(cpu->io, port, v, in->size, MEMTXATTRS_UNSPECIFIED, NULL);
     str_advance(cpu, &s, R_ESI, 1);
     str_counted(cpu, &s, 1);

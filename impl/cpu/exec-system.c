@@ -81,6 +81,9 @@ static int write_cr0(X86CPU *cpu, uint64_t v)
         if (cpu_code64(cpu)) {
             return cpu_gp0(cpu);
         }
+        if (cpu->cr4 & CR4_PCIDE) {
+            return cpu_gp0(cpu);
+        }
         cpu->efer &= ~(uint64_t)EFER_LMA;
     }
     cpu->cr0 = v;
@@ -92,13 +95,29 @@ static int write_cr0(X86CPU *cpu, uint64_t v)
     return RET_LEAVE;
 }
 
+/* Bits of features that are not there are reserved; 5-level paging is one of them. */
+static uint64_t cr4_known(const X86CPU *cpu)
+{
+    const uint32_t *f = cpu->model.features;
+    uint64_t known = CR4_VME | 2 | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | 0x100 | CR4_OSFXSR |
+                     CR4_OSXMMEXCPT;
+
+    known |= f[FEAT_7_0_EBX] & CPUID_7_0_EBX_FSGSBASE ? CR4_FSGSBASE : 0;
+    known |= f[FEAT_7_0_EBX] & CPUID_7_0_EBX_SMEP ? CR4_SMEP : 0;
+    known |= f[FEAT_7_0_EBX] & CPUID_7_0_EBX_SMAP ? CR4_SMAP : 0;
+    known |= f[FEAT_7_0_ECX] & CPUID_7_0_ECX_UMIP ? CR4_UMIP : 0;
+    known |= f[FEAT_1_ECX] & CPUID_EXT_PCID ? CR4_PCIDE : 0;
+    return known;
+}
+
 static int write_cr4(X86CPU *cpu, uint64_t v)
 {
-    uint64_t known = CR4_VME | 2 | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | 0x100 | CR4_OSFXSR |
-                     CR4_OSXMMEXCPT | CR4_FSGSBASE;
     uint64_t old = cpu->cr4;
 
-    if (v & ~known || (cpu_long(cpu) && !(v & CR4_PAE))) {
+    if (v & ~cr4_known(cpu) || (cpu_long(cpu) && !(v & CR4_PAE))) {
+        return cpu_gp0(cpu);
+    }
+    if ((v & CR4_PCIDE) && !(old & CR4_PCIDE) && (!cpu_long(cpu) || (cpu->cr3 & 0xfff))) {
         return cpu_gp0(cpu);
     }
     if ((v & CR4_PAE) && (cpu->cr0 & CR0_PG) && !cpu_long(cpu) && ((v ^ old) & (CR4_PAE | CR4_PSE | CR4_PGE)) &&
@@ -106,6 +125,7 @@ static int write_cr4(X86CPU *cpu, uint64_t v)
         return cpu_gp0(cpu);
     }
     cpu->cr4 = v;
+    cpu_update_mode(cpu);
     cpu_x86_tlb_flush(cpu);
     return RET_LEAVE;
 }
@@ -113,7 +133,9 @@ static int write_cr4(X86CPU *cpu, uint64_t v)
 static int write_cr3(X86CPU *cpu, uint64_t v)
 {
     if (cpu_long(cpu)) {
-        if (v & ~UINT64_C(0x000fffffffffffff)) {
+        /* Bit 63 asks to keep what is cached for the new context, which nobody has to do. */
+        v &= cpu->cr4 & CR4_PCIDE ? ~(UINT64_C(1) << 63) : UINT64_MAX;
+        if (v >> 40) {
             return cpu_gp0(cpu);
         }
     } else {
@@ -123,7 +145,7 @@ static int write_cr3(X86CPU *cpu, uint64_t v)
         }
     }
     cpu->cr3 = v;
-    cpu_x86_tlb_flush(cpu);
+    mmu_flush_nonglobal(cpu);
     return RET_LEAVE;
 }
 
@@ -159,6 +181,9 @@ int op_mov_from_cr(X86CPU *cpu, const Insn *in)
     if (in->aux > 8 || !cr[in->aux]) {
         return cpu_raise(cpu, EXC_UD);
     }
+    if (in->aux == 8 && !cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
     if (in->aux == 8 && cpu->apic) {
         cpu->cr8 = apic_tpr(cpu, NULL);
     }
@@ -187,6 +212,9 @@ int op_mov_to_cr(X86CPU *cpu, const Insn *in)
         if (v & ~UINT64_C(15)) {
             return cpu_gp0(cpu);
         }
+        if (!cpu_io_begin(cpu)) {
+            return RET_FAULT;
+        }
         cpu->cr8 = v;
         if (cpu->apic) {
             (void)apic_tpr(cpu, &v);
@@ -197,6 +225,9 @@ int op_mov_to_cr(X86CPU *cpu, const Insn *in)
     }
 }
 
+#define DR6_BD (1u << 13)
+#define DR7_GD (1u << 13)
+
 static int debug_reg(X86CPU *cpu, const Insn *in, unsigned *n)
 {
     *n = in->aux;
@@ -206,7 +237,15 @@ static int debug_reg(X86CPU *cpu, const Insn *in, unsigned *n)
     if (*n == 4 || *n == 5) {
         *n += 2;   /* aliases of old */
     }
-    return need_cpl0(cpu);
+    if (need_cpl0(cpu) < 0) {
+        return RET_FAULT;
+    }
+    if (cpu->dr[7] & DR7_GD) {
+        cpu->dr[7] &= ~(uint64_t)DR7_GD;
+        cpu->dr[6] |= DR6_BD;
+        return cpu_raise(cpu, EXC_DB);
+    }
+    return RET_NEXT;
 }
 
 int op_mov_from_dr(X86CPU *cpu, const Insn *in)
@@ -232,9 +271,9 @@ int op_mov_to_dr(X86CPU *cpu, const Insn *in)
     if (n >= 6 && v >> 32) {
         return cpu_gp0(cpu);
     }
-    /* Fixed bits. Breakpoints are stored but not acted on. */
     cpu->dr[n] = n == 6 ? (v & ~UINT64_C(0x1000)) | 0xffff0ff0 : n == 7 ? (v & 0xffff2fff) | 0x400 : v;
-    return RET_NEXT;
+    debug_changed(cpu);
+    return RET_LEAVE;
 }
 
 int op_lmsw(X86CPU *cpu, const Insn *in)
@@ -248,8 +287,17 @@ int op_lmsw(X86CPU *cpu, const Insn *in)
     return write_cr0(cpu, (cpu->cr0 & ~UINT64_C(0xf)) | v);
 }
 
+/* What user code may not see under UMIP. */
+static int umip_check(X86CPU *cpu)
+{
+    return (cpu->cr4 & CR4_UMIP) && cpu->cpl != 0 ? cpu_gp0(cpu) : RET_NEXT;
+}
+
 int op_smsw(X86CPU *cpu, const Insn *in)
 {
+    if (umip_check(cpu) < 0) {
+        return RET_FAULT;
+    }
     return insn_store_rm(cpu, in, in->flags & IF_MEM ? 2 : in->size, cpu->cr0 & size_bits_mask(in->size));
 }
 
@@ -269,6 +317,49 @@ int op_invlpg(X86CPU *cpu, const Insn *in)
     }
     mmu_flush_page(cpu, (insn_ea(cpu, in) + cpu->seg_base[in->seg]) & cpu->lin_mask);
     return RET_LEAVE;
+}
+
+/* Whatever is asked for, everything may go but what a single address keeps. */
+int op_invpcid(X86CPU *cpu, const Insn *in)
+{
+    uint64_t ea = insn_ea(cpu, in), pcid, addr;
+    uint64_t type = reg_rd(cpu, in->rd, cpu_code64(cpu) ? 8 : 4);
+
+    if (!(cpu->model.features[FEAT_7_0_EBX] & CPUID_7_0_EBX_INVPCID)) {
+        return cpu_raise(cpu, EXC_UD);
+    }
+    if (need_cpl0(cpu) < 0 || cpu_ld64(cpu, in->seg, ea, &pcid) < 0 || cpu_ld64(cpu, in->seg, ea + 8, &addr) < 0) {
+        return RET_FAULT;
+    }
+    if (type > 3 || pcid >> 12 || (type < 2 && pcid && !(cpu->cr4 & CR4_PCIDE)) || (type == 0 && !is_canonical(addr))) {
+        return cpu_gp0(cpu);
+    }
+    if (type == 0) {
+        mmu_flush_page(cpu, addr);
+    } else if (type == 2) {
+        cpu_x86_tlb_flush(cpu);
+    } else {
+        mmu_flush_nonglobal(cpu);
+    }
+    return RET_LEAVE;
+}
+
+/* aux 1: stac, 0: clac. */
+int op_clac(X86CPU *cpu, const Insn *in)
+{
+    if (!(cpu->model.features[FEAT_7_0_EBX] & CPUID_7_0_EBX_SMAP) || cpu->cpl != 0 || !cpu_protected(cpu)) {
+        return cpu_raise(cpu, EXC_UD);
+    }
+    cpu->eflags = in->aux ? cpu->eflags | FLAG_AC : cpu->eflags & ~FLAG_AC;
+    cpu_update_mmu_idx(cpu);
+    return RET_NEXT;
+}
+
+/* Other processors see what was stored before it. */
+int op_mfence(X86CPU *cpu, const Insn *in)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return RET_NEXT;
 }
 
 int op_wbinvd(X86CPU *cpu, const Insn *in)
@@ -302,7 +393,7 @@ int op_sgdt(X86CPU *cpu, const Insn *in)
     unsigned base_size = cpu_code64(cpu) ? 8 : 4;
     uint64_t ea = insn_ea(cpu, in);
 
-    if (cpu_st(cpu, in->seg, ea, 2, t->limit) < 0) {
+    if (umip_check(cpu) < 0 || cpu_st(cpu, in->seg, ea, 2, t->limit) < 0) {
         return RET_FAULT;
     }
     return cpu_st(cpu, in->seg, ea + 2, base_size, t->base);
@@ -385,12 +476,12 @@ static int store_selector(X86CPU *cpu, const Insn *in, uint32_t sel)
 
 int op_sldt(X86CPU *cpu, const Insn *in)
 {
-    return store_selector(cpu, in, cpu->ldt.selector);
+    return umip_check(cpu) < 0 ? RET_FAULT : store_selector(cpu, in, cpu->ldt.selector);
 }
 
 int op_str(X86CPU *cpu, const Insn *in)
 {
-    return store_selector(cpu, in, cpu->tr.selector);
+    return umip_check(cpu) < 0 ? RET_FAULT : store_selector(cpu, in, cpu->tr.selector);
 }
 
 /* ---- Segment registers: aux is the segment ---- */
@@ -567,6 +658,10 @@ int op_in(X86CPU *cpu, const Insn *in)
     if (cpu_io_allowed(cpu, port, in->size) < 0) {
         return RET_FAULT;
     }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
+    debug_io(cpu, port, in->size);
     reg_wr(cpu, R_EAX * 8, in->size,
            address_space_ld(cpu->io, port, in->size, MEMTXATTRS_UNSPECIFIED, NULL));
     return RET_LEAVE;
@@ -579,6 +674,10 @@ int op_out(X86CPU *cpu, const Insn *in)
     if (cpu_io_allowed(cpu, port, in->size) < 0) {
         return RET_FAULT;
     }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
+    debug_io(cpu, port, in->size);
     address_space_st(cpu->io, port, reg_rd(cpu, R_EAX * 8, in->size), in->size, MEMTXATTRS_UNSPECIFIED, NULL);
     return RET_LEAVE;
 }

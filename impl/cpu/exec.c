@@ -5,6 +5,9 @@
  * Requests of others (interrupts, exit, changed memory map) are looked at between blocks; a block is short and
  * ends at every device access, so that is soon. The budget is exact: a block is cut where it runs out.
  *
+ * Devices and clocks see the exact number of instructions before them. Within a block nobody counts, so an
+ * instruction that comes to a device there is stopped before it has done anything and run again alone.
+ *
  * Context: the processor's thread, no lock held.
  */
 #include "cpu/code.h"
@@ -26,8 +29,35 @@ static void leave(Run *run, CpuExitReason reason)
     run->reason = reason;
 }
 
+static void sync_clock(X86CPU *cpu)
+{
+    uint64_t executed = cpu->icount - cpu->icount_synced;
+
+    cpu->icount_synced = cpu->icount;
+    if (cpu->sync_clock && executed) {
+        cpu->sync_clock(cpu->sync_opaque, executed);
+    }
+}
+
+bool cpu_io_begin(X86CPU *cpu)
+{
+    if (G_UNLIKELY(!cpu->io_ok)) {
+        (void)cpu_raise(cpu, EXC_REDO);   /* the return value only says that it is raised */
+        return false;
+    }
+    sync_clock(cpu);
+    return true;
+}
+
 static void deliver_exception(X86CPU *cpu, Run *run)
 {
+    if (cpu->exc_vector == EXC_REDO) {
+        cpu->exc_vector = -1;
+        cpu->alone = true;
+        cpu->icount--;      /* it did not run after all */
+        run->left++;
+        return;
+    }
     if (!exc_deliver(cpu, cpu->rip)) {
         leave(run, CPU_EXIT_RESET);
     }
@@ -57,6 +87,7 @@ static void take_hard_interrupt(X86CPU *cpu, Run *run)
     bool take_bql = !bql_locked();
     int vector = -1;
 
+    sync_clock(cpu);
     if (take_bql) {
         bql_lock();
     }
@@ -81,6 +112,7 @@ static void take_init(X86CPU *cpu, uint32_t pending)
 {
     bool take_bql = !bql_locked();
 
+    sync_clock(cpu);
     if (take_bql) {
         bql_lock();
     }
@@ -152,10 +184,17 @@ static unsigned fit_in_limit(const X86CPU *cpu, const CodeBlock *b, unsigned n)
     return n;
 }
 
-static void single_step_trap(X86CPU *cpu, Run *run)
+static void debug_trap(X86CPU *cpu, Run *run, uint64_t dr6)
 {
-    cpu->dr[6] |= 1u << 14;
+    cpu->dr[6] |= dr6;
     (void)cpu_raise(cpu, EXC_DB);   /* the return value only says that it is raised */
+    deliver_exception(cpu, run);
+}
+
+static void count_fault(X86CPU *cpu, Run *run)
+{
+    run->left--;
+    cpu->icount++;
     deliver_exception(cpu, run);
 }
 
@@ -169,19 +208,19 @@ static void run_block(X86CPU *cpu, Run *run, const CodeBlock *b, uint64_t max)
     if (!cpu_code64(cpu) && cpu->rip + b->bytes > (uint64_t)cpu->segs[R_CS].limit + 1) {
         n = fit_in_limit(cpu, b, n);
         if (n == 0) {
-            run->left--;
-            cpu->icount++;
             (void)cpu_gp0(cpu);
-            deliver_exception(cpu, run);
+            count_fault(cpu, run);
             return;
         }
     }
     end = in + n;
     cpu->regs[R_BLOCK_RIP] = cpu->rip;
+    cpu->io_ok = n == 1;
     do {
         r = in->fn(cpu, in);
         in++;
     } while (r == RET_NEXT && in != end);
+    cpu->io_ok = true;
     done = (unsigned)(in - b->insns);
     run->left -= done;
     cpu->icount += done;
@@ -192,6 +231,41 @@ static void run_block(X86CPU *cpu, Run *run, const CodeBlock *b, uint64_t max)
     } else if (r != RET_JUMP) {
         cpu->rip = insn_next_rip(cpu, in);
     }
+}
+
+/*
+ * One instruction with everything that can happen around it: single steps, breakpoints, the resume flag, the
+ * instruction after sti.
+ */
+static void run_alone(X86CPU *cpu, Run *run)
+{
+    bool step = cpu->eflags & FLAG_TF;
+    const CodeBlock *b;
+    uint64_t hits;
+
+    cpu->alone = false;
+    cpu->watch_hits = 0;
+    if (debug_enabled(cpu) && !(cpu->eflags & FLAG_RF) && debug_at_rip(cpu)) {
+        count_fault(cpu, run);
+        return;
+    }
+    b = code_find(cpu);
+    if (!b) {
+        count_fault(cpu, run);
+        return;
+    }
+    cpu->eflags &= ~FLAG_RF;   /* an iret that sets it does so after this */
+    run_block(cpu, run, b, 1);
+    hits = cpu->watch_hits;
+    hits |= step && (cpu->eflags & FLAG_TF) && !cpu->inhibit_irq ? 1u << 14 : 0;
+    if (hits && !run->leave) {
+        debug_trap(cpu, run, hits);
+    }
+}
+
+static bool must_run_alone(const X86CPU *cpu)
+{
+    return (cpu->eflags & (FLAG_TF | FLAG_RF)) || cpu->alone || debug_enabled(cpu);
 }
 
 CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
@@ -206,7 +280,6 @@ CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
     }
     while (run.left && !run.leave) {
         bool inhibit = cpu->inhibit_irq;
-        bool step = cpu->eflags & FLAG_TF;
         const CodeBlock *b;
 
         cpu->inhibit_irq = false;
@@ -214,18 +287,18 @@ CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
             !ready_to_run(cpu, &run, inhibit)) {
             continue;
         }
-        b = code_find(cpu);
-        if (G_UNLIKELY(!b)) {
-            run.left--;
-            cpu->icount++;
-            deliver_exception(cpu, &run);
+        if (G_UNLIKELY(inhibit || must_run_alone(cpu))) {
+            run_alone(cpu, &run);
             continue;
         }
-        run_block(cpu, &run, b, inhibit || step ? 1 : run.left);
-        if (G_UNLIKELY(step) && (cpu->eflags & FLAG_TF) && !cpu->inhibit_irq && !run.leave) {
-            single_step_trap(cpu, &run);
+        b = code_find(cpu);
+        if (G_UNLIKELY(!b)) {
+            count_fault(cpu, &run);
+            continue;
         }
+        run_block(cpu, &run, b, run.left);
     }
+    sync_clock(cpu);
     flatview_unref(cpu->view);
     cpu->view = NULL;
     *executed = budget - run.left;

@@ -389,6 +389,7 @@ static void iret_flags(X86CPU *cpu, uint64_t rflags, unsigned old_cpl, unsigned 
     }
     cc_set_flags(cpu, (uint32_t)rflags);
     cpu->eflags = (cpu->eflags & ~change) | ((uint32_t)rflags & change);
+    cpu_update_mmu_idx(cpu);
 }
 
 static int iret_real(X86CPU *cpu, unsigned size, uint64_t start)

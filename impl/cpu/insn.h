@@ -42,6 +42,7 @@ enum {
     IF_CL = 16,          /* shift count in CL */
     IF_SRC_MEM = 32,     /* the source, not the destination, is the memory operand */
     IF_STOP = 64,        /* last instruction of a block */
+    IF_ALONE = 128,      /* and the first one: it reaches a device or a clock */
 };
 
 enum { REG_OFF_NONE = R_ZERO * 8 };
@@ -119,6 +120,7 @@ enum {
     EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6, EXC_NM = 7, EXC_DF = 8,
     EXC_TS = 10, EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14, EXC_MF = 16, EXC_AC = 17, EXC_MC = 18,
     EXC_XM = 19,
+    EXC_REDO = 256,      /* not an exception: run the same instruction again, alone */
 };
 
 /** cpu_raise: record an exception for the loop to deliver. Returns RET_FAULT. */
@@ -144,8 +146,13 @@ int mmu_probe_write(X86CPU *cpu, uint64_t lin, unsigned size, unsigned seg);
 /** mmu_host: host address of [@lin, @lin + @size) if it is RAM within a page and allowed, else NULL. No faults. */
 uint8_t *mmu_host(X86CPU *cpu, uint64_t lin, unsigned size, bool write, TlbEntry **ret_entry);
 
+/** mmu_host_probed: the same for writing after mmu_probe_write(), whose checks need not be made again. */
+uint8_t *mmu_host_probed(X86CPU *cpu, uint64_t lin, unsigned size, TlbEntry **ret_entry);
+
 /** mmu_flush_page: invlpg. */
 void mmu_flush_page(X86CPU *cpu, uint64_t lin);
+/** mmu_flush_nonglobal: what loading CR3 forgets. */
+void mmu_flush_nonglobal(X86CPU *cpu);
 /* A page of code: where its bytes are, and which RAM they are. */
 typedef struct FetchPage {
     const uint8_t *host;     /* NULL: not RAM */
@@ -284,6 +291,30 @@ static inline int insn_store_rm(X86CPU *cpu, const Insn *in, unsigned size, uint
     return RET_NEXT;
 }
 
+/* ---- Clocks and debugging (exec.c, debugreg.c) ---- */
+
+/**
+ * cpu_io_begin: a device will be reached or a clock read: let clocks know of all instructions before this one.
+ * False (RET_FAULT to the caller): that is not known in the middle of a block; the instruction will run again alone.
+ */
+bool cpu_io_begin(X86CPU *cpu);
+
+/** debug_watches_page: is there an enabled breakpoint on data in the page of @lin? */
+bool debug_watches_page(const X86CPU *cpu, uint64_t page);
+/** debug_access: note the breakpoints that an access hits. */
+void debug_access(X86CPU *cpu, uint64_t lin, unsigned size, bool write);
+/** debug_io: the same for a port, where CR4.DE makes that a kind of breakpoint. */
+void debug_io(X86CPU *cpu, uint32_t port, unsigned size);
+/** debug_at_rip: raise #DB if there is a breakpoint on the instruction at rip. */
+bool debug_at_rip(X86CPU *cpu);
+/** debug_changed: DR7 or an address was written. */
+void debug_changed(X86CPU *cpu);
+
+static inline bool debug_enabled(const X86CPU *cpu)
+{
+    return cpu->dr[7] & 0xff;
+}
+
 /* ---- Decoding (decode.c) ---- */
 
 typedef enum DecodeStatus { DECODE_OK, DECODE_MORE } DecodeStatus;
@@ -320,6 +351,18 @@ static inline bool is_canonical(uint64_t lin)
 static inline unsigned cpu_iopl(const X86CPU *cpu)
 {
     return (cpu->eflags & FLAG_IOPL) >> 12;
+}
+
+/** cpu_update_mmu_idx: EFLAGS.AC, CR0.AM, CR4.SMAP or CPL may have changed. */
+static inline void cpu_update_mmu_idx(X86CPU *cpu)
+{
+    bool ac = cpu->eflags & FLAG_AC;
+
+    if (cpu->cpl == 3) {
+        cpu->mmu_idx = ac && (cpu->cr0 & CR0_AM) ? MMU_USER_ALIGN : MMU_USER;
+    } else {
+        cpu->mmu_idx = ac && (cpu->cr4 & CR4_SMAP) ? MMU_KERNEL_AC : MMU_KERNEL;
+    }
 }
 
 /** cpu_update_mode: recompute the fields derived from segments, control registers and CPL. */

@@ -56,6 +56,12 @@ int cpu_st_sys(X86CPU *cpu, uint64_t lin, unsigned size, uint64_t v)
 
 /* ---- Read, modify, write ---- */
 
+#ifdef __x86_64__
+enum { HOST_CAS_ANYWHERE = 1 };
+#else
+enum { HOST_CAS_ANYWHERE = 0 };
+#endif
+
 int rmw_open(X86CPU *cpu, Rmw *m, const Insn *in, uint64_t off, unsigned size, uint64_t *old)
 {
     TlbEntry *e = NULL;
@@ -71,7 +77,7 @@ int rmw_open(X86CPU *cpu, Rmw *m, const Insn *in, uint64_t off, unsigned size, u
         if (mmu_probe_write(cpu, m->lin, size, in->seg) < 0) {
             return RET_FAULT;
         }
-        m->host = mmu_host(cpu, m->lin, size, true, &e);
+        m->host = mmu_host_probed(cpu, m->lin, size, &e);
     }
     if (!m->host) {
         return mmu_load(cpu, m->lin, size, old, in->seg, cpu->mmu_idx);
@@ -82,6 +88,8 @@ int rmw_open(X86CPU *cpu, Rmw *m, const Insn *in, uint64_t off, unsigned size, u
     return RET_NEXT;
 }
 
+/* An operand that is not aligned is fine for x86 hosts; on others it is not atomic. */
+__attribute__((no_sanitize("alignment")))
 static bool host_cas(uint8_t *host, unsigned size, uint64_t old, uint64_t v)
 {
     uint8_t o8 = (uint8_t)old;
@@ -110,12 +118,12 @@ int rmw_commit(X86CPU *cpu, const Rmw *m, uint64_t old, uint64_t v)
         return mmu_store(cpu, m->lin, m->size, v, m->seg, cpu->mmu_idx);
     }
     before = __atomic_load_n(m->dirty, __ATOMIC_RELAXED);
-    if (m->lock && ((uintptr_t)m->host & (m->size - 1)) == 0) {
+    if (m->lock && (HOST_CAS_ANYWHERE || ((uintptr_t)m->host & (m->size - 1)) == 0)) {
         if (!host_cas(m->host, m->size, old, v)) {
             return RMW_RETRY;
         }
     } else {
-        /* A locked access that is not aligned is not atomic here; no guest of ours depends on split locks. */
+        /* A locked access across pages is not atomic here; no guest of ours depends on split locks. */
         memcpy(m->host, &v, m->size);
     }
     __atomic_store_n(m->dirty, DIRTY_MEMORY_ALL, __ATOMIC_RELEASE);

@@ -46,7 +46,7 @@ void cpu_update_mode(X86CPU *cpu)
         }
     }
     cpu->cpl = cpu_protected(cpu) ? (cpu->eflags & FLAG_VM ? 3 : cpu->cpl) : 0;
-    cpu->mmu_idx = cpu->cpl == 3;
+    cpu_update_mmu_idx(cpu);
     cpu->fetch_lin = FETCH_NONE;
 }
 

@@ -152,6 +152,7 @@ CPUState *qemu_cpu_new(unsigned index)
     cpu->x86 = cpu_x86_create(index, get_address_space_memory(), get_address_space_io());
     cpu->x86->cpu_state = cpu;
     cpu_x86_set_tsc(cpu->x86, tsc_from_guest_time, NULL);
+    cpu->accel->init(cpu);
     cpu->stopped = true;
     g_queue_init(&cpu->work);
     g_ptr_array_add(s->cpus, cpu);

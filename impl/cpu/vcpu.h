@@ -34,6 +34,8 @@ typedef void run_on_cpu_func(CPUState *cpu, run_on_cpu_data data);
 /** How guest code is run: software here, KVM later. Slots run on the vCPU's thread. */
 typedef struct AccelOps {
     const char *name;        /* "TCG", "KVM": part of the thread's name */
+    /* Prepare @cpu, whose x86 part exists; before its thread. */
+    void (*init)(CPUState *cpu);
     /* Run one slice without the BQL, at most @budget instructions if the accelerator counts. */
     CpuExitReason (*exec)(CPUState *cpu, uint64_t budget);
     /* Make exec return soon. Any thread. */
