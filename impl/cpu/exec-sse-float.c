@@ -24,6 +24,59 @@ int sse_float_done(X86CPU *cpu, const FloatStatus *st)
     return cpu_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
 }
 
+/*
+ * ---- The host's arithmetic ----
+ *
+ * A basic operation on normal numbers with a normal result has one right answer, and the only flag is PE. So when
+ * that is set and masked already and rounding is to nearest, the host may do it; all else goes to softfloat.h.
+ */
+
+static bool host_rounds_alike(uint32_t mxcsr)
+{
+    unsigned pm = FLOAT_PE << MXCSR_MASK_SHIFT;
+
+    return (mxcsr & (pm | FLOAT_PE | 3u << MXCSR_RC_SHIFT)) == (pm | FLOAT_PE);
+}
+
+/* Twice the smallest normal number and more, so that rounding cannot have left the normal ones. */
+static inline bool f32_is_plain(float32 v)
+{
+    return (v >> 23 & 0xff) - 2 < 0xfd;
+}
+
+static inline bool f64_is_plain(float64 v)
+{
+    return (v >> 52 & 0x7ff) - 2 < 0x7fd;
+}
+
+#define HOST_OP(name, f, soft, T, host_type, op)                                                        \
+    static inline T name(T x, T y, bool host, FloatStatus *st)                                          \
+    {                                                                                                   \
+        if (host && f##_is_plain(x) && f##_is_plain(y)) {                                               \
+            host_type a, b, c;                                                                          \
+            T r;                                                                                        \
+            memcpy(&a, &x, sizeof(a));                                                                  \
+            memcpy(&b, &y, sizeof(b));                                                                  \
+            c = a op b;                                                                                 \
+            memcpy(&r, &c, sizeof(r));                                                                  \
+            if (f##_is_plain(r)) {                                                                      \
+                return r;                                                                               \
+            }                                                                                           \
+        }                                                                                               \
+        return soft(x, y, st);                                                                          \
+    }
+
+HOST_OP(add32, f32, f32_add, float32, float, +)
+HOST_OP(sub32, f32, f32_sub, float32, float, -)
+HOST_OP(mul32, f32, f32_mul, float32, float, *)
+HOST_OP(div32, f32, f32_div, float32, float, /)
+HOST_OP(add64, f64, f64_add, float64, double, +)
+HOST_OP(sub64, f64, f64_sub, float64, double, -)
+HOST_OP(mul64, f64, f64_mul, float64, double, *)
+HOST_OP(div64, f64, f64_div, float64, double, /)
+
+/* ---- Arithmetic ---- */
+
 /* A handler of @n lanes; expr sees x of the destination, y of the source, imm, and the status st. */
 #define FLOAT_OP(name, lane, n, kind, expr)                                                             \
     int op_sse_##name(X86CPU *cpu, const Insn *in)                                                      \
@@ -31,7 +84,9 @@ int sse_float_done(X86CPU *cpu, const FloatStatus *st)
         FloatStatus status = fpu_status_sse(cpu->fpu.mxcsr), *st = &status;                             \
         XmmReg r = cpu->fpu.xmm[in->rd], s;                                                             \
         unsigned imm = (unsigned)in->imm & 0xff;                                                        \
+        bool host = host_rounds_alike(cpu->fpu.mxcsr);                                                  \
         (void)imm;                                                                                      \
+        (void)host;                                                                                     \
         if (sse_enter(cpu) < 0 || sse_source(cpu, in, kind, &s) < 0) {                                  \
             return RET_FAULT;                                                                           \
         }                                                                                               \
@@ -52,10 +107,10 @@ int sse_float_done(X86CPU *cpu, const FloatStatus *st)
     FLOAT_OP(name##PD, q, 2, SRC_128, expr64)                                                           \
     FLOAT_OP(name##SD, q, 1, SRC_64, expr64)
 
-FLOAT_FOUR(ADD, f32_add(x, y, st), f64_add(x, y, st))
-FLOAT_FOUR(SUB, f32_sub(x, y, st), f64_sub(x, y, st))
-FLOAT_FOUR(MUL, f32_mul(x, y, st), f64_mul(x, y, st))
-FLOAT_FOUR(DIV, f32_div(x, y, st), f64_div(x, y, st))
+FLOAT_FOUR(ADD, add32(x, y, host, st), add64(x, y, host, st))
+FLOAT_FOUR(SUB, sub32(x, y, host, st), sub64(x, y, host, st))
+FLOAT_FOUR(MUL, mul32(x, y, host, st), mul64(x, y, host, st))
+FLOAT_FOUR(DIV, div32(x, y, host, st), div64(x, y, host, st))
 FLOAT_FOUR(SQRT, f32_sqrt(y, st), f64_sqrt(y, st))
 
 /* ---- Minimum and maximum: the source unless the destination is really less or greater ---- */

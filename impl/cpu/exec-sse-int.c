@@ -36,14 +36,14 @@ LANES_BOTH(PMULUDQ, q, (uint64_t)(uint32_t)x * (uint32_t)y)
 LANES_SSE(PMULDQ, sq, (int64_t)(int32_t)x * (int32_t)y)
 LANES_SSE(PMULLD, d, x * y)
 
-LANES_BOTH(PCMPEQB, b, x == y ? 0xff : 0)
-LANES_BOTH(PCMPEQW, w, x == y ? 0xffff : 0)
-LANES_BOTH(PCMPEQD, d, x == y ? UINT32_MAX : 0)
-LANES_SSE(PCMPEQQ, q, x == y ? UINT64_MAX : 0)
-LANES_BOTH(PCMPGTB, sb, x > y ? -1 : 0)
-LANES_BOTH(PCMPGTW, sw, x > y ? -1 : 0)
-LANES_BOTH(PCMPGTD, sd, x > y ? -1 : 0)
-LANES_SSE(PCMPGTQ, sq, x > y ? -1 : 0)
+LANES_BOTH(PCMPEQB, b, 0 - (x == y))
+LANES_BOTH(PCMPEQW, w, 0 - (x == y))
+LANES_BOTH(PCMPEQD, d, 0 - (x == y))
+LANES_SSE(PCMPEQQ, q, 0 - (x == y))
+LANES_BOTH(PCMPGTB, sb, 0 - (x > y))
+LANES_BOTH(PCMPGTW, sw, 0 - (x > y))
+LANES_BOTH(PCMPGTD, sd, 0 - (x > y))
+LANES_SSE(PCMPGTQ, sq, 0 - (x > y))
 
 LANES_BOTH(PAND, q, x & y)
 LANES_BOTH(PANDN, q, ~x & y)
@@ -242,22 +242,25 @@ SHIFT(PSRAW, sw, >>, x < 0 ? -1 : 0)
 SHIFT(PSRAD, sd, >>, x < 0 ? -1 : 0)
 
 /* The whole register by bytes. */
+static unsigned __int128 whole(const XmmReg *r)
+{
+    return (unsigned __int128)r->q[1] << 64 | r->q[0];
+}
+
+static void set_whole(XmmReg *r, unsigned __int128 v)
+{
+    r->q[0] = (uint64_t)v;
+    r->q[1] = (uint64_t)(v >> 64);
+}
+
 BODY(PSLLDQ)
 {
-    unsigned n = (unsigned)MIN(s->q[0], 16);
-    XmmReg r = { .q = { 0, 0 } };
-
-    memcpy(r.b + n, d->b, 16 - n);
-    *d = r;
+    set_whole(d, s->q[0] < 16 ? whole(d) << s->q[0] * 8 : 0);
 }
 
 BODY(PSRLDQ)
 {
-    unsigned n = (unsigned)MIN(s->q[0], 16);
-    XmmReg r = { .q = { 0, 0 } };
-
-    memcpy(r.b, d->b + n, 16 - n);
-    *d = r;
+    set_whole(d, s->q[0] < 16 ? whole(d) >> s->q[0] * 8 : 0);
 }
 
 int op_sse_imm_PSLLDQ(X86CPU *cpu, const Insn *in)

@@ -31,8 +31,8 @@ typedef struct SseTemplate {
 #define MX(name, op) { name, "0f " op " /r" }, { name, "66 0f " op " /r" }
 #define MX_COUNT(name, op) { name, "0f " op " /r", T_COUNT }, { name, "66 0f " op " /r", T_COUNT }
 #define MX_IMM(name, op, kind) { name, "0f " op " ib", kind }, { name, "66 0f " op " ib", kind }
-#define X(name, op) { name, "66 0f " op " /r" }
-#define X_IMM(name, op, kind) { name, "66 0f " op " ib", kind }
+#define XM(name, op) { name, "66 0f " op " /r" }
+#define XM_IMM(name, op, kind) { name, "66 0f " op " ib", kind }
 /* ps, pd; and ss, sd */
 #define PACKED(name, op) { name "ps", "0f " op, T_F32 }, { name "pd", "66 0f " op, T_F64 }
 #define SCALAR(name, op) { name "ss", "f3 0f " op, T_F32 }, { name "sd", "f2 0f " op, T_F64 }
@@ -49,35 +49,36 @@ static const SseTemplate sse_templates[] = {
     MX("pavgb", "e0"), MX("pavgw", "e3"), MX("pminub", "da"), MX("pmaxub", "de"), MX("pminsw", "ea"),
     MX("pmaxsw", "ee"), MX("packsswb", "63"), MX("packssdw", "6b"), MX("packuswb", "67"), MX("punpcklbw", "60"),
     MX("punpcklwd", "61"), MX("punpckldq", "62"), MX("punpckhbw", "68"), MX("punpckhwd", "69"), MX("punpckhdq", "6a"),
-    X("punpcklqdq", "6c"), X("punpckhqdq", "6d"),
-    MX_COUNT("psllw", "f1"), MX_COUNT("pslld", "f2"), MX_COUNT("psllq", "f3"), MX_COUNT("psrlw", "d1"),
-    MX_COUNT("psrld", "d2"), MX_COUNT("psrlq", "d3"), MX_COUNT("psraw", "e1"), MX_COUNT("psrad", "e2"),
-    MX_IMM("psrlw", "71 /2", T_REG | T_COUNT), MX_IMM("psraw", "71 /4", T_REG | T_COUNT),
-    MX_IMM("psllw", "71 /6", T_REG | T_COUNT), MX_IMM("psrld", "72 /2", T_REG | T_COUNT),
-    MX_IMM("psrad", "72 /4", T_REG | T_COUNT), MX_IMM("pslld", "72 /6", T_REG | T_COUNT),
-    MX_IMM("psrlq", "73 /2", T_REG | T_COUNT), MX_IMM("psllq", "73 /6", T_REG | T_COUNT),
-    X_IMM("psrldq", "73 /3", T_REG | T_COUNT), X_IMM("pslldq", "73 /7", T_REG | T_COUNT),
+    XM("punpcklqdq", "6c"), XM("punpckhqdq", "6d"), MX_COUNT("psllw", "f1"), MX_COUNT("pslld", "f2"),
+    MX_COUNT("psllq", "f3"), MX_COUNT("psrlw", "d1"), MX_COUNT("psrld", "d2"), MX_COUNT("psrlq", "d3"),
+    MX_COUNT("psraw", "e1"), MX_COUNT("psrad", "e2"), MX_IMM("psrlw", "71 /2", T_REG | T_COUNT),
+    MX_IMM("psraw", "71 /4", T_REG | T_COUNT), MX_IMM("psllw", "71 /6", T_REG | T_COUNT),
+    MX_IMM("psrld", "72 /2", T_REG | T_COUNT), MX_IMM("psrad", "72 /4", T_REG | T_COUNT),
+    MX_IMM("pslld", "72 /6", T_REG | T_COUNT), MX_IMM("psrlq", "73 /2", T_REG | T_COUNT),
+    MX_IMM("psllq", "73 /6", T_REG | T_COUNT), XM_IMM("psrldq", "73 /3", T_REG | T_COUNT),
+    XM_IMM("pslldq", "73 /7", T_REG | T_COUNT),
     /* SSSE3 */
     MX("pshufb", "38 00"), MX("phaddw", "38 01"), MX("phaddd", "38 02"), MX("phaddsw", "38 03"),
     MX("pmaddubsw", "38 04"), MX("phsubw", "38 05"), MX("phsubd", "38 06"), MX("phsubsw", "38 07"),
     MX("psignb", "38 08"), MX("psignw", "38 09"), MX("psignd", "38 0a"), MX("pmulhrsw", "38 0b"), MX("pabsb", "38 1c"),
     MX("pabsw", "38 1d"), MX("pabsd", "38 1e"), MX_IMM("palignr", "3a 0f /r", T_COUNT),
     /* SSE4 */
-    X("pblendvb", "38 10"), X("blendvps", "38 14"), X("blendvpd", "38 15"), X("ptest", "38 17"), X("pmovsxbw", "38 20"),
-    X("pmovsxbd", "38 21"), X("pmovsxbq", "38 22"), X("pmovsxwd", "38 23"), X("pmovsxwq", "38 24"),
-    X("pmovsxdq", "38 25"), X("pmuldq", "38 28"), X("pcmpeqq", "38 29"), X("packusdw", "38 2b"), X("pmovzxbw", "38 30"),
-    X("pmovzxbd", "38 31"), X("pmovzxbq", "38 32"), X("pmovzxwd", "38 33"), X("pmovzxwq", "38 34"),
-    X("pmovzxdq", "38 35"), X("pcmpgtq", "38 37"), X("pminsb", "38 38"), X("pminsd", "38 39"), X("pminuw", "38 3a"),
-    X("pminud", "38 3b"), X("pmaxsb", "38 3c"), X("pmaxsd", "38 3d"), X("pmaxuw", "38 3e"), X("pmaxud", "38 3f"),
-    X("pmulld", "38 40"), X("phminposuw", "38 41"), X_IMM("blendps", "3a 0c /r", 0), X_IMM("blendpd", "3a 0d /r", 0),
-    X_IMM("pblendw", "3a 0e /r", 0), X_IMM("mpsadbw", "3a 42 /r", 0), X_IMM("insertps", "3a 21 /r", 0),
-    X_IMM("pcmpestrm", "3a 60 /r", T_TEXT), X_IMM("pcmpestri", "3a 61 /r", T_TEXT),
-    X_IMM("pcmpistrm", "3a 62 /r", T_TEXT), X_IMM("pcmpistri", "3a 63 /r", T_TEXT),
-    X_IMM("pcmpistri", "3a 63 /r", 0), { "crc32", "f2 0f 38 f0 /r", T_GREG | T_GRM },
+    XM("pblendvb", "38 10"), XM("blendvps", "38 14"), XM("blendvpd", "38 15"), XM("ptest", "38 17"),
+    XM("pmovsxbw", "38 20"), XM("pmovsxbd", "38 21"), XM("pmovsxbq", "38 22"), XM("pmovsxwd", "38 23"),
+    XM("pmovsxwq", "38 24"), XM("pmovsxdq", "38 25"), XM("pmuldq", "38 28"), XM("pcmpeqq", "38 29"),
+    XM("packusdw", "38 2b"), XM("pmovzxbw", "38 30"), XM("pmovzxbd", "38 31"), XM("pmovzxbq", "38 32"),
+    XM("pmovzxwd", "38 33"), XM("pmovzxwq", "38 34"), XM("pmovzxdq", "38 35"), XM("pcmpgtq", "38 37"),
+    XM("pminsb", "38 38"), XM("pminsd", "38 39"), XM("pminuw", "38 3a"), XM("pminud", "38 3b"), XM("pmaxsb", "38 3c"),
+    XM("pmaxsd", "38 3d"), XM("pmaxuw", "38 3e"), XM("pmaxud", "38 3f"), XM("pmulld", "38 40"),
+    XM("phminposuw", "38 41"), XM_IMM("blendps", "3a 0c /r", 0), XM_IMM("blendpd", "3a 0d /r", 0),
+    XM_IMM("pblendw", "3a 0e /r", 0), XM_IMM("mpsadbw", "3a 42 /r", 0), XM_IMM("insertps", "3a 21 /r", 0),
+    XM_IMM("pcmpestrm", "3a 60 /r", T_TEXT), XM_IMM("pcmpestri", "3a 61 /r", T_TEXT),
+    XM_IMM("pcmpistrm", "3a 62 /r", T_TEXT), XM_IMM("pcmpistri", "3a 63 /r", T_TEXT),
+    XM_IMM("pcmpistri", "3a 63 /r", 0), { "crc32", "f2 0f 38 f0 /r", T_GREG | T_GRM },
     { "crc32", "f2 0f 38 f1 /r", T_GREG | T_GRM }, { "crc32", "66 f2 0f 38 f1 /r", T_GREG | T_GRM },
     /* Cryptography */
-    X("aesimc", "38 db"), X("aesenc", "38 dc"), X("aesenclast", "38 dd"), X("aesdec", "38 de"),
-    X("aesdeclast", "38 df"), X_IMM("aeskeygenassist", "3a df /r", 0), X_IMM("pclmulqdq", "3a 44 /r", 0),
+    XM("aesimc", "38 db"), XM("aesenc", "38 dc"), XM("aesenclast", "38 dd"), XM("aesdec", "38 de"),
+    XM("aesdeclast", "38 df"), XM_IMM("aeskeygenassist", "3a df /r", 0), XM_IMM("pclmulqdq", "3a 44 /r", 0),
     { "sha1nexte", "0f 38 c8 /r" }, { "sha1msg1", "0f 38 c9 /r" }, { "sha1msg2", "0f 38 ca /r" },
     { "sha256rnds2", "0f 38 cb /r" }, { "sha256msg1", "0f 38 cc /r" }, { "sha256msg2", "0f 38 cd /r" },
     { "sha1rnds4", "0f 3a cc /r ib" },
@@ -101,9 +102,9 @@ static const SseTemplate sse_templates[] = {
     { "movmskps", "0f 50 /r", T_REG | T_GREG }, { "movmskpd", "66 0f 50 /r", T_REG | T_GREG },
     { "pmovmskb", "0f d7 /r", T_REG | T_GREG }, { "pmovmskb", "66 0f d7 /r", T_REG | T_GREG },
     { "pextrw", "0f c5 /r ib", T_REG | T_GREG }, { "pextrw", "66 0f c5 /r ib", T_REG | T_GREG },
-    { "pinsrw", "0f c4 /r ib", T_GRM }, { "pinsrw", "66 0f c4 /r ib", T_GRM }, X_IMM("pextrb", "3a 14 /r", T_GRM),
-    X_IMM("pextrw", "3a 15 /r", T_GRM), X_IMM("pextrd", "3a 16 /r", T_GRM), X_IMM("extractps", "3a 17 /r", T_GRM),
-    X_IMM("pinsrb", "3a 20 /r", T_GRM), X_IMM("pinsrd", "3a 22 /r", T_GRM), { "emms", "0f 77" },
+    { "pinsrw", "0f c4 /r ib", T_GRM }, { "pinsrw", "66 0f c4 /r ib", T_GRM }, XM_IMM("pextrb", "3a 14 /r", T_GRM),
+    XM_IMM("pextrw", "3a 15 /r", T_GRM), XM_IMM("pextrd", "3a 16 /r", T_GRM), XM_IMM("extractps", "3a 17 /r", T_GRM),
+    XM_IMM("pinsrb", "3a 20 /r", T_GRM), XM_IMM("pinsrd", "3a 22 /r", T_GRM), { "emms", "0f 77" },
     { "ldmxcsr", "0f ae /2", T_MEM | T_COUNT }, { "stmxcsr", "0f ae /3", T_MEM },
     { "fxsave", "0f ae /0", T_MEM | T_FX }, { "fxrstor", "0f ae /1", T_MEM | T_FX }, { "clflush", "0f ae /7", T_MEM },
     /* Floating point */
@@ -113,9 +114,9 @@ static const SseTemplate sse_templates[] = {
     { "rsqrtss", "f3 0f 52 /r", T_F32 | T_NEAR }, PACKED("ucomis", "2e /r"), PACKED("comis", "2f /r"),
     { "addsubps", "f2 0f d0 /r", T_F32 }, { "addsubpd", "66 0f d0 /r", T_F64 }, { "haddps", "f2 0f 7c /r", T_F32 },
     { "haddpd", "66 0f 7c /r", T_F64 }, { "hsubps", "f2 0f 7d /r", T_F32 }, { "hsubpd", "66 0f 7d /r", T_F64 },
-    X_IMM("roundps", "3a 08 /r", T_F32), X_IMM("roundpd", "3a 09 /r", T_F64), X_IMM("roundss", "3a 0a /r", T_F32),
-    X_IMM("roundsd", "3a 0b /r", T_F64), X_IMM("dpps", "3a 40 /r", T_F32 | T_DOT),
-    X_IMM("dppd", "3a 41 /r", T_F64 | T_DOT),
+    XM_IMM("roundps", "3a 08 /r", T_F32), XM_IMM("roundpd", "3a 09 /r", T_F64), XM_IMM("roundss", "3a 0a /r", T_F32),
+    XM_IMM("roundsd", "3a 0b /r", T_F64), XM_IMM("dpps", "3a 40 /r", T_F32 | T_DOT),
+    XM_IMM("dppd", "3a 41 /r", T_F64 | T_DOT),
     /* Conversions */
     { "cvtps2pd", "0f 5a /r", T_F32 }, { "cvtpd2ps", "66 0f 5a /r", T_F64 }, { "cvtss2sd", "f3 0f 5a /r", T_F32 },
     { "cvtsd2ss", "f2 0f 5a /r", T_F64 }, { "cvtdq2ps", "0f 5b /r" }, { "cvtps2dq", "66 0f 5b /r", T_F32 },
