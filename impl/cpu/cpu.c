@@ -31,6 +31,7 @@ X86CPU *cpu_x86_create(unsigned index, AddressSpace *as, AddressSpace *io)
     cpu->phys_mask = (UINT64_C(1) << 40) - 1;
     cpu->model = *cpu_model_default();
     cpu->n_cpus = 1;
+    cpu_debug_init(&cpu->debug);
     cpu_x86_reset(cpu);
     return cpu;
 }
@@ -41,6 +42,7 @@ void cpu_x86_free(X86CPU *cpu)
         return;
     }
     code_cache_free(cpu->code);
+    cpu_debug_cleanup(&cpu->debug);
     g_free(cpu);
 }
 

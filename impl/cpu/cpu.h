@@ -27,6 +27,7 @@
 
 #include "cpu/cpuid.h"
 #include "cpu/fpu.h"
+#include "cpu/debug.h"
 #include "mem/memory.h"
 
 typedef struct X86CPU X86CPU;
@@ -267,6 +268,8 @@ struct X86CPU {
         uint64_t rflags;
         uint32_t pending;
     } saved;
+
+    CpuDebug debug;                        /* what a debugger wants; neither reset nor saved */
 
     /* Fixed after creation. */
     const X86ApicOps *apic;                /* NULL: none, get_irq is the interrupt line */

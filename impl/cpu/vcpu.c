@@ -421,6 +421,9 @@ static void vcpu_exec(CPUState *cpu)
     if (reason == CPU_EXIT_RESET) {
         cpu->x86->halted = true;   /* shut down until the reset comes */
         qemu_system_reset_request(SHUTDOWN_CAUSE_GUEST_RESET);
+    } else if (reason == CPU_EXIT_DEBUG) {
+        cpu->stopped = true;       /* until the debugger says how to go on */
+        qemu_system_debug_request();
     }
 }
 
