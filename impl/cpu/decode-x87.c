@@ -16,8 +16,8 @@ typedef struct X87Entry {
 } X87Entry;
 
 #define ARITH_M(fmt)                                                                                    \
-    { { op_x87_arith_m, X87_ADD, fmt }, { op_x87_arith_m, X87_MUL, fmt }, { op_x87_arith_m, X87_COM, fmt }, \
-      { op_x87_arith_m, X87_COMP, fmt }, { op_x87_arith_m, X87_SUB, fmt }, { op_x87_arith_m, X87_SUBR, fmt }, \
+    { { op_x87_arith_m, X87_ADD, fmt }, { op_x87_arith_m, X87_MUL, fmt }, { op_x87_com_m, X87_KEEP, fmt }, \
+      { op_x87_com_m, X87_POP, fmt }, { op_x87_arith_m, X87_SUB, fmt }, { op_x87_arith_m, X87_SUBR, fmt }, \
       { op_x87_arith_m, X87_DIV, fmt }, { op_x87_arith_m, X87_DIVR, fmt } }
 
 /* [low bits of the opcode][reg] */
@@ -53,7 +53,7 @@ static const X87Entry register_ops[8][8] = {
         { op_x87_arith_r, X87_SUB }, { op_x87_arith_r, X87_SUBR }, { op_x87_arith_r, X87_DIV },
         { op_x87_arith_r, X87_DIVR },
     },
-    { { op_x87_fld_r }, { op_x87_fxch }, { NULL }, { op_x87_fst_r, X87_POP }, { NULL }, { NULL }, { NULL }, { NULL } },
+    { { op_x87_fld_r }, { op_x87_fxch }, { NULL }, { op_x87_fstpnce }, { NULL }, { NULL }, { NULL }, { NULL } },
     { { op_x87_fcmov, 2 }, { op_x87_fcmov, 4 }, { op_x87_fcmov, 6 }, { op_x87_fcmov, 10 } },
     {
         { op_x87_fcmov, 3 }, { op_x87_fcmov, 5 }, { op_x87_fcmov, 7 }, { op_x87_fcmov, 11 }, { NULL },

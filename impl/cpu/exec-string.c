@@ -229,15 +229,20 @@ static uint32_t log2_size(unsigned size)
 }
 
 /* repe goes on while equal, repne while not. */
-static bool str_stop(X86CPU *cpu, const Insn *in)
+static bool str_stop(const Insn *in, bool equal)
 {
-    bool equal = cpu->cc_dst == 0;
-
     return in->flags & IF_REPNE ? equal : !equal;
+}
+
+/* Flags are those of the last comparison; a fault on the way leaves the ones from before the instruction. */
+static void str_compared(X86CPU *cpu, const Insn *in, uint64_t a, uint64_t b)
+{
+    cc_set(cpu, CC_OP(CC_SUB, log2_size(in->size)), (a - b) & size_bits_mask(in->size), b);
 }
 
 int op_cmps(X86CPU *cpu, const Insn *in)
 {
+    uint64_t a = 0, b = 0;
     bool stop = false;
     Str s;
 
@@ -245,24 +250,22 @@ int op_cmps(X86CPU *cpu, const Insn *in)
         return RET_NEXT;
     }
     for (; s.count && !stop; s.count--) {
-        uint64_t a, b;
-
         if (cpu_ld(cpu, in->seg, get_areg(cpu, &s, R_ESI), in->size, &a) < 0 ||
             cpu_ld(cpu, R_ES, get_areg(cpu, &s, R_EDI), in->size, &b) < 0) {
             return RET_FAULT;
         }
-        cc_set(cpu, CC_OP(CC_SUB, log2_size(in->size)), (a - b) & size_bits_mask(in->size), b);
         str_advance(cpu, &s, R_ESI, 1);
         str_advance(cpu, &s, R_EDI, 1);
         str_counted(cpu, &s, 1);
-        stop = s.rep && str_stop(cpu, in);
+        stop = s.rep && str_stop(in, a == b);
     }
+    str_compared(cpu, in, a, b);
     return str_end(cpu, in, &s, stop, RET_NEXT);
 }
 
 int op_scas(X86CPU *cpu, const Insn *in)
 {
-    uint64_t a = reg_rd(cpu, R_EAX * 8, in->size);
+    uint64_t a = reg_rd(cpu, R_EAX * 8, in->size), b = 0;
     bool stop = false;
     Str s;
 
@@ -270,16 +273,14 @@ int op_scas(X86CPU *cpu, const Insn *in)
         return RET_NEXT;
     }
     for (; s.count && !stop; s.count--) {
-        uint64_t b;
-
         if (cpu_ld(cpu, R_ES, get_areg(cpu, &s, R_EDI), in->size, &b) < 0) {
             return RET_FAULT;
         }
-        cc_set(cpu, CC_OP(CC_SUB, log2_size(in->size)), (a - b) & size_bits_mask(in->size), b);
         str_advance(cpu, &s, R_EDI, 1);
         str_counted(cpu, &s, 1);
-        stop = s.rep && str_stop(cpu, in);
+        stop = s.rep && str_stop(in, a == b);
     }
+    str_compared(cpu, in, a, b);
     return str_end(cpu, in, &s, stop, RET_NEXT);
 }
 

@@ -156,7 +156,7 @@ int op_x87_fprem(X86CPU *cpu, const Insn *in)
         v = fx80_rem(*x87_st(fpu, 0), *x87_st(fpu, 1), in->aux, &q, &partial, &s);
         if (x87_complete(fpu, &s)) {
             x87_set_st(fpu, 0, v);
-            if (!(s.flags & FLOAT_IE)) {
+            if (!fx80_is_nan(v)) {
                 x87_set_cc(fpu, (q & 1 ? FPU_SW_C1 : 0) | (q & 2 ? FPU_SW_C3 : 0) | (q & 4 ? FPU_SW_C0 : 0) |
                            (partial ? FPU_SW_C2 : 0));
             }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x87: loads, stores, arithmetic, comparison, and what moves registers about. See x87.h.
+ * x87: loads, stores, arithmetic and comparison. See x87.h.
  */
 #include "cpu/x87.h"
 
@@ -157,7 +157,8 @@ int op_x87_fld_m(X86CPU *cpu, const Insn *in)
         return RET_NEXT;
     }
     v = to_register(in, low, high, &s);
-    if (x87_complete(fpu, &s)) {
+    (void)x87_complete(fpu, &s);
+    if (!(s.flags & ~s.masks & FLOAT_IE)) {   /* a denormal is loaded even if that is not masked */
         x87_push(fpu, v);
     }
     return RET_NEXT;
@@ -243,13 +244,6 @@ static uint16_t relation_cc(FloatRelation r)
     }
 }
 
-static void pops(X86FPU *fpu, unsigned aux)
-{
-    for (unsigned n = aux & 3; n; n--) {
-        x87_pop(fpu);
-    }
-}
-
 /* ST(0) against @b. False: an exception that is not masked; nothing pops. */
 static bool compare_st0(X86FPU *fpu, bool missing, floatx80 b, bool signaling, FloatStatus *s)
 {
@@ -264,34 +258,87 @@ static bool compare_st0(X86FPU *fpu, bool missing, floatx80 b, bool signaling, F
     return x87_complete(fpu, s);
 }
 
+/* A memory operand as it takes part in arithmetic: its signaling NaN is still one. True: it was a denormal. */
+static bool to_operand(const Insn *in, uint64_t low, floatx80 *ret)
+{
+    FloatStatus s = { .masks = FLOAT_ALL };
+
+    *ret = to_register(in, low, 0, &s);
+    if (s.flags & FLOAT_IE) {
+        ret->mant &= ~(UINT64_C(1) << 62);
+    }
+    return s.flags & FLOAT_DE;
+}
+
+/* The denormal operand was normal once in the extended format, so the operation has not seen it (I3 of softfloat.h). */
+static void add_denormal(FloatStatus *s, floatx80 a)
+{
+    if ((s->flags & (FLOAT_IE | FLOAT_ZE)) || fx80_is_nan(a) || fx80_is_unsupported(a)) {
+        return;
+    }
+    s->flags |= FLOAT_DE;
+    if (!(s->masks & FLOAT_DE)) {
+        s->flags = FLOAT_DE;
+    }
+}
+
 int op_x87_arith_m(X86CPU *cpu, const Insn *in)
 {
     X86FPU *fpu = &cpu->fpu;
     FloatStatus s;
     uint64_t low;
     uint16_t high;
-    floatx80 b, v;
+    floatx80 a = *x87_st(fpu, 0), b, v;
+    bool denormal;
 
     if (fpu_check(cpu, FPU_WAITING) < 0 || load_bytes(cpu, in, &low, &high) < 0) {
         return RET_FAULT;
     }
     s = x87_begin(cpu, in);
-    b = to_register(in, low, high, &s);
-    if (in->aux == X87_COM || in->aux == X87_COMP) {
-        if (compare_st0(fpu, x87_empty(fpu, 0), b, true, &s) && in->aux == X87_COMP) {
-            x87_pop(fpu);
-        }
-        return RET_NEXT;
-    }
+    denormal = to_operand(in, low, &b);
     if (x87_empty(fpu, 0)) {
         if (x87_underflow(fpu)) {
             x87_set_st(fpu, 0, FX80_DEFAULT_NAN);
         }
         return RET_NEXT;
     }
-    v = arith(in->aux, *x87_st(fpu, 0), b, &s);
+    v = arith(in->aux, a, b, &s);
+    if (denormal) {
+        add_denormal(&s, a);
+    }
     if (x87_complete(fpu, &s)) {
         x87_set_st(fpu, 0, v);
+    }
+    return RET_NEXT;
+}
+
+int op_x87_com_m(X86CPU *cpu, const Insn *in)
+{
+    X86FPU *fpu = &cpu->fpu;
+    FloatRelation r = FLOAT_UNORDERED;
+    FloatStatus s;
+    uint64_t low;
+    uint16_t high;
+    floatx80 a = *x87_st(fpu, 0), b;
+    bool denormal, ok;
+
+    if (fpu_check(cpu, FPU_WAITING) < 0 || load_bytes(cpu, in, &low, &high) < 0) {
+        return RET_FAULT;
+    }
+    s = x87_begin(cpu, in);
+    denormal = to_operand(in, low, &b);
+    if (x87_empty(fpu, 0)) {
+        ok = x87_underflow(fpu);
+    } else {
+        r = fx80_compare(a, b, true, &s);
+        if (denormal) {
+            add_denormal(&s, a);
+        }
+        ok = x87_complete(fpu, &s);
+    }
+    x87_set_cc(fpu, relation_cc(r));
+    if (ok) {
+        x87_pops(fpu, in->aux);
     }
     return RET_NEXT;
 }
@@ -345,7 +392,7 @@ int op_x87_com(X86CPU *cpu, const Insn *in)
     s = x87_begin(cpu, in);
     if (compare_st0(fpu, x87_empty(fpu, 0) || x87_empty(fpu, in->rs), *x87_st(fpu, in->rs),
                     !(in->aux & X87_QUIET), &s)) {
-        pops(fpu, in->aux);
+        x87_pops(fpu, in->aux);
     }
     return RET_NEXT;
 }
@@ -362,10 +409,12 @@ int op_x87_ftst(X86CPU *cpu, const Insn *in)
     return RET_NEXT;
 }
 
+/* C1 stays, unless a register is missing; the flags are set even if that is not masked. */
 int op_x87_comi(X86CPU *cpu, const Insn *in)
 {
     X86FPU *fpu = &cpu->fpu;
     FloatRelation r = FLOAT_UNORDERED;
+    uint16_t c1 = fpu->sw & FPU_SW_C1;
     FloatStatus s;
     bool ok;
 
@@ -377,12 +426,13 @@ int op_x87_comi(X86CPU *cpu, const Insn *in)
         ok = x87_underflow(fpu);
     } else {
         r = fx80_compare(*x87_st(fpu, 0), *x87_st(fpu, in->rs), !(in->aux & X87_QUIET), &s);
+        fpu->sw |= c1;
         ok = x87_complete(fpu, &s);
     }
+    cc_set_flags(cpu, r == FLOAT_UNORDERED ? FLAG_ZF | FLAG_PF | FLAG_CF
+                    : r == FLOAT_EQUAL ? FLAG_ZF : r == FLOAT_LESS ? FLAG_CF : 0);
     if (ok) {
-        cc_set_flags(cpu, r == FLOAT_UNORDERED ? FLAG_ZF | FLAG_PF | FLAG_CF
-                        : r == FLOAT_EQUAL ? FLAG_ZF : r == FLOAT_LESS ? FLAG_CF : 0);
-        pops(fpu, in->aux);
+        x87_pops(fpu, in->aux);
     }
     return RET_NEXT;
 }
@@ -411,170 +461,5 @@ int op_x87_fxam(X86CPU *cpu, const Insn *in)
         cc = fx80_is_denormal(v) ? FPU_SW_C3 | FPU_SW_C2 : FPU_SW_C2;
     }
     x87_set_cc(fpu, cc | (fx80_sign(v) ? FPU_SW_C1 : 0));
-    return RET_NEXT;
-}
-
-/* ---- Moves ---- */
-
-int op_x87_fld_r(X86CPU *cpu, const Insn *in)
-{
-    X86FPU *fpu = &cpu->fpu;
-
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
-    if (!x87_empty(fpu, 7)) {
-        if (x87_overflow(fpu)) {
-            x87_push(fpu, FX80_DEFAULT_NAN);
-        }
-    } else if (x87_empty(fpu, in->rs)) {
-        if (x87_underflow(fpu)) {
-            x87_push(fpu, FX80_DEFAULT_NAN);
-        }
-    } else {
-        x87_push(fpu, *x87_st(fpu, in->rs));
-    }
-    return RET_NEXT;
-}
-
-int op_x87_fst_r(X86CPU *cpu, const Insn *in)
-{
-    X86FPU *fpu = &cpu->fpu;
-
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
-    if (!x87_empty(fpu, 0)) {
-        x87_set_st(fpu, in->rs, *x87_st(fpu, 0));
-    } else if (x87_underflow(fpu)) {
-        x87_set_st(fpu, in->rs, FX80_DEFAULT_NAN);
-    } else {
-        return RET_NEXT;
-    }
-    pops(fpu, in->aux);
-    return RET_NEXT;
-}
-
-/* As many bits as the processor has of them, for the directed modes; nearest is the last column. */
-int op_x87_const(X86CPU *cpu, const Insn *in)
-{
-    static const struct {
-        uint64_t down, up, nearest;
-        uint16_t se;
-    } constants[7] = {
-        { UINT64_C(0x8000000000000000), UINT64_C(0x8000000000000000), UINT64_C(0x8000000000000000), 0x3fff },
-        { UINT64_C(0xd49a784bcd1b8afe), UINT64_C(0xd49a784bcd1b8aff), UINT64_C(0xd49a784bcd1b8afe), 0x4000 },
-        { UINT64_C(0xb8aa3b295c17f0bb), UINT64_C(0xb8aa3b295c17f0bc), UINT64_C(0xb8aa3b295c17f0bc), 0x3fff },
-        { UINT64_C(0xc90fdaa22168c234), UINT64_C(0xc90fdaa22168c235), UINT64_C(0xc90fdaa22168c235), 0x4000 },
-        { UINT64_C(0x9a209a84fbcff798), UINT64_C(0x9a209a84fbcff799), UINT64_C(0x9a209a84fbcff799), 0x3ffd },
-        { UINT64_C(0xb17217f7d1cf79ab), UINT64_C(0xb17217f7d1cf79ac), UINT64_C(0xb17217f7d1cf79ac), 0x3ffe },
-        { 0, 0, 0, 0 },
-    };
-    X86FPU *fpu = &cpu->fpu;
-    FloatStatus s;
-    floatx80 v = { .se = constants[in->aux].se, .mant = constants[in->aux].down };
-
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    s = x87_begin(cpu, in);
-    if (s.rounding == FLOAT_ROUND_NEAREST || s.rounding == FLOAT_ROUND_UP) {
-        v.mant = s.rounding == FLOAT_ROUND_UP ? constants[in->aux].up : constants[in->aux].nearest;
-    }
-    if (x87_empty(fpu, 7)) {
-        x87_push(fpu, v);
-    } else if (x87_overflow(fpu)) {
-        x87_push(fpu, FX80_DEFAULT_NAN);
-    }
-    return RET_NEXT;
-}
-
-int op_x87_fxch(X86CPU *cpu, const Insn *in)
-{
-    X86FPU *fpu = &cpu->fpu;
-    floatx80 a, b;
-
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
-    a = x87_empty(fpu, 0) ? FX80_DEFAULT_NAN : *x87_st(fpu, 0);
-    b = x87_empty(fpu, in->rs) ? FX80_DEFAULT_NAN : *x87_st(fpu, in->rs);
-    if ((x87_empty(fpu, 0) || x87_empty(fpu, in->rs)) && !x87_underflow(fpu)) {
-        return RET_NEXT;
-    }
-    x87_set_st(fpu, 0, b);
-    x87_set_st(fpu, in->rs, a);
-    return RET_NEXT;
-}
-
-int op_x87_sign(X86CPU *cpu, const Insn *in)
-{
-    X86FPU *fpu = &cpu->fpu;
-    floatx80 *v = x87_st(fpu, 0);
-
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
-    if (x87_empty(fpu, 0)) {
-        if (x87_underflow(fpu)) {
-            x87_set_st(fpu, 0, FX80_DEFAULT_NAN);
-        }
-    } else {
-        v->se = in->aux == X87_FCHS ? v->se ^ 0x8000 : v->se & 0x7fff;
-    }
-    return RET_NEXT;
-}
-
-int op_x87_fcmov(X86CPU *cpu, const Insn *in)
-{
-    X86FPU *fpu = &cpu->fpu;
-
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
-    if (x87_empty(fpu, 0) || x87_empty(fpu, in->rs)) {
-        if (x87_underflow(fpu)) {
-            x87_set_st(fpu, 0, FX80_DEFAULT_NAN);
-        }
-    } else if (cc_test(cpu, in->aux)) {
-        x87_set_st(fpu, 0, *x87_st(fpu, in->rs));
-    }
-    return RET_NEXT;
-}
-
-int op_x87_ffree(X86CPU *cpu, const Insn *in)
-{
-    X86FPU *fpu = &cpu->fpu;
-
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
-    fpu->tags |= (uint8_t)(1u << ((fpu->top + in->rs) & 7));
-    pops(fpu, in->aux);
-    return RET_NEXT;
-}
-
-int op_x87_rotate(X86CPU *cpu, const Insn *in)
-{
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
-    cpu->fpu.top = (cpu->fpu.top + in->aux) & 7;
-    return RET_NEXT;
-}
-
-int op_x87_fnop(X86CPU *cpu, const Insn *in)
-{
-    if (fpu_check(cpu, FPU_WAITING) < 0) {
-        return RET_FAULT;
-    }
-    (void)x87_begin(cpu, in);   /* nothing is rounded */
     return RET_NEXT;
 }

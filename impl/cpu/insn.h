@@ -196,7 +196,7 @@ static inline int seg_linear(X86CPU *cpu, unsigned seg, uint64_t off, unsigned s
             return RET_NEXT;                                                                            \
         }                                                                                               \
         r = mmu_load(cpu, lin, bits / 8, &v, seg, cpu->mmu_idx);                                        \
-        *ret = (uint##bits##_t)v;                                                                       \
+        *ret = r < 0 ? *ret : (uint##bits##_t)v;      /* often a register: it keeps its value */         \
         return r;                                                                                       \
     }                                                                                                   \
     static inline int cpu_st##bits(X86CPU *cpu, unsigned seg, uint64_t off, uint##bits##_t v)           \

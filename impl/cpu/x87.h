@@ -21,11 +21,11 @@ typedef enum X87Format { X87_F32, X87_I32, X87_F64, X87_I16, X87_F80, X87_I64, X
 enum { X87_ADD, X87_MUL, X87_COM, X87_COMP, X87_SUB, X87_SUBR, X87_DIV, X87_DIVR };
 
 OpFunc op_x87_arith_m, op_x87_arith_r, op_x87_arith_to, op_x87_fld_m, op_x87_fld_r, op_x87_fst_m, op_x87_fst_r,
-    op_x87_const, op_x87_fxch, op_x87_sign, op_x87_fxam, op_x87_ftst, op_x87_com, op_x87_comi, op_x87_fcmov,
-    op_x87_ffree, op_x87_rotate, op_x87_fnop, op_x87_unary, op_x87_fscale, op_x87_fprem, op_x87_fxtract,
-    op_x87_trig, op_x87_log, op_x87_fldcw, op_x87_fnstcw, op_x87_fnstsw, op_x87_fnstsw_ax, op_x87_fnclex, op_x87_fninit,
-    op_x87_fldenv, op_x87_fnstenv, op_x87_frstor, op_x87_fnsave, op_x87_ignored,
-    op_fwait;
+    op_x87_com_m, op_x87_fstpnce, op_x87_const, op_x87_fxch, op_x87_sign, op_x87_fxam, op_x87_ftst, op_x87_com,
+    op_x87_comi, op_x87_fcmov, op_x87_ffree, op_x87_rotate, op_x87_fnop, op_x87_unary, op_x87_fscale,
+    op_x87_fprem, op_x87_fxtract, op_x87_trig, op_x87_log, op_x87_fldcw, op_x87_fnstcw, op_x87_fnstsw,
+    op_x87_fnstsw_ax, op_x87_fnclex, op_x87_fninit, op_x87_fldenv, op_x87_fnstenv, op_x87_frstor,
+    op_x87_fnsave, op_x87_ignored, op_fwait;
 
 /* aux of the handlers above that serve several instructions */
 enum { X87_KEEP, X87_POP, X87_POP2, X87_TRUNC_POP };                     /* fst, com: pops; fisttp */
@@ -73,6 +73,14 @@ static inline void x87_push(X86FPU *fpu, floatx80 v)
 {
     fpu->top = (fpu->top - 1) & 7;
     x87_set_st(fpu, 0, v);
+}
+
+/** x87_pops: as aux of comparisons and stores says. */
+static inline void x87_pops(X86FPU *fpu, unsigned aux)
+{
+    for (unsigned n = aux & 3; n; n--) {
+        x87_pop(fpu);
+    }
 }
 
 static inline void x87_set_cc(X86FPU *fpu, uint16_t cc)
