@@ -250,8 +250,9 @@ int op_cmps(X86CPU *cpu, const Insn *in)
         return RET_NEXT;
     }
     for (; s.count && !stop; s.count--) {
-        if (cpu_ld(cpu, in->seg, get_areg(cpu, &s, R_ESI), in->size, &a) < 0 ||
-            cpu_ld(cpu, R_ES, get_areg(cpu, &s, R_EDI), in->size, &b) < 0) {
+        /* Where both fault, processors report the second operand. */
+        if (cpu_ld(cpu, R_ES, get_areg(cpu, &s, R_EDI), in->size, &b) < 0 ||
+            cpu_ld(cpu, in->seg, get_areg(cpu, &s, R_ESI), in->size, &a) < 0) {
             return RET_FAULT;
         }
         str_advance(cpu, &s, R_ESI, 1);
