@@ -7,6 +7,7 @@
 const DeviceClass *const device_class_table[] = {
     &apic_class,
     &cfi_pflash01_class,
+    &hpet_class,
     &i440fx_class,
     &i440fx_pcihost_class,
     &piix3_class,

@@ -11,6 +11,7 @@ extern const DeviceClass apic_class;
 extern const DeviceClass ahci_class;
 extern const DeviceClass cfi_pflash01_class;
 extern const DeviceClass fw_cfg_io_class;
+extern const DeviceClass hpet_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass i440fx_pcihost_class;
 extern const DeviceClass i8042_class;

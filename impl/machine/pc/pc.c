@@ -4,22 +4,17 @@
  *
  * Owns: MachineState.board. Context: main thread, BQL held.
  */
-#include "machine/pc/pc.h"
+#include "machine/pc/pc_int.h"
 
 #include "base/bytes.h"
 #include "devices/i8042/i8042.h"
 #include "devices/piix/piix.h"
 #include "devices/port92/port92.h"
 #include "devices/table.h"
-#include "machine/x86/x86.h"
 
 #define PC_LOWMEM_MAX 0xe0000000ULL         /* above begins the PCI hole */
+#define PC_HPET_INTCAP 0x4                  /* interrupt line 2 */
 #define PC_LOWMEM_SPLIT 0xc0000000ULL       /* where RAM is cut if it does not fit below */
-
-typedef struct PCBoard {
-    X86Machine x86;
-    DeviceState *pm;
-} PCBoard;
 
 static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
 {
@@ -37,6 +32,7 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
     if (!bridge) {
         return false;
     }
+    b->pci = i440fx_pci_bus(host);
     i440fx_connect_ram(bridge, &x->ram);
     piix3 = x86_add_device(&piix3_class, pci, "01.0", errp);
     isa = piix3 ? &piix3_isa_bus(piix3)->bus : NULL;
@@ -54,6 +50,9 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
         return false;
     }
     piix4_pm_connect_sci(b->pm, x->gsi[9]);
+    if (!x86_init_hpet(ms, x, piix3_isa_bus(piix3), PC_HPET_INTCAP, errp)) {
+        return false;
+    }
     rtc = x86_add_device(&mc146818_class, isa, NULL, errp);
     if (!rtc || !x86_add_device(&isa_pit_class, isa, NULL, errp)) {
         return false;
@@ -86,6 +85,7 @@ static bool pc_machine_ready(MachineState *ms, GError **errp)
 {
     PCBoard *b = ms->board;
 
+    x86_init_acpi(ms, &b->x86, &pc_acpi_ops);
     return x86_init_boot_order(ms, &b->x86, errp);
 }
 

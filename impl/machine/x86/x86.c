@@ -11,11 +11,13 @@
 #include "base/bytes.h"
 #include "cpu/vcpu.h"
 #include "devices/apic/apic.h"
+#include "devices/hpet/hpet.h"
 #include "devices/i8259/i8259.h"
 #include "devices/ioapic/ioapic.h"
 #include "devices/rtc/rtc.h"
 #include "devices/table.h"
 
+#define X86_CASCADE 2                       /* input of the master that the slave has */
 #define X86_ROM_BASE 0xc0000
 #define X86_ROM_SIZE 0x20000
 
@@ -148,7 +150,7 @@ static void x86_gsi_set(void *opaque, int n, int level)
 {
     X86Machine *x = opaque;
 
-    if (n < ISA_NUM_IRQS) {
+    if (n < ISA_NUM_IRQS && n != X86_CASCADE) {
         qemu_set_irq(x->pic[n], level);
     }
     if (x->ioapic) {
@@ -175,6 +177,50 @@ bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp)
         qemu_init_irq(&x->gsi_lines[n], x86_gsi_set, x, n);
         x->gsi[n] = &x->gsi_lines[n];
     }
+    return true;
+}
+
+/* PIT and RTC are not heard while the HPET has their lines. */
+static void x86_isa_gate_set(void *opaque, int n, int level)
+{
+    X86Machine *x = opaque;
+
+    if (!x->hpet_legacy) {
+        qemu_set_irq(x->gsi[n], level);
+    }
+}
+
+static void x86_hpet_takes(void *opaque, int n, int level)
+{
+    X86Machine *x = opaque;
+
+    if (level && !x->hpet_legacy) {
+        qemu_irq_lower(x->gsi[0]);
+        qemu_irq_lower(x->gsi[8]);
+    }
+    x->hpet_legacy = level;
+}
+
+bool x86_init_hpet(MachineState *ms, X86Machine *x, ISABus *isa, uint32_t intcap, GError **errp)
+{
+    static const uint8_t gated[] = { 0, 8 };
+    g_autofree char *text = g_strdup_printf("%u", intcap);
+    DeviceState *dev;
+
+    if (!ms->hpet) {
+        return true;
+    }
+    dev = device_new(&hpet_class);
+    if (!device_set_prop(dev, "hpet-intcap", text, errp) || !device_realize(dev, sysbus_get_default(), errp)) {
+        device_free(dev);
+        return false;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(gated); i++) {
+        qemu_init_irq(&x->isa_gates[gated[i]], x86_isa_gate_set, x, gated[i]);
+        isa_bus_connect_irq(isa, gated[i], &x->isa_gates[gated[i]]);
+    }
+    qemu_init_irq(&x->hpet_takes, x86_hpet_takes, x, 0);
+    hpet_connect(dev, x->gsi, &x->hpet_takes);
     return true;
 }
 

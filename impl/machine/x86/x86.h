@@ -18,6 +18,8 @@
 #define X86_NUM_GSIS 24
 #define X86_TIMER_PIN 2             /* of the I/O APIC: where the timer's line 0 goes, since pin 0 is the 8259's */
 
+typedef struct X86AcpiOps X86AcpiOps;
+
 typedef struct X86Machine {
     uint64_t below_4g;          /* bytes of RAM below the PCI hole */
     uint64_t above_4g;          /* bytes of RAM from 4 GiB on */
@@ -31,10 +33,14 @@ typedef struct X86Machine {
     DeviceState *ioapic;        /* NULL: the board has none */
     DeviceState *rtc;
     FWCfgState *fw_cfg;
+    const X86AcpiOps *acpi;      /* NULL: no ACPI */
     qemu_irq pic[ISA_NUM_IRQS];
     IRQState gsi_lines[X86_NUM_GSIS];
     qemu_irq gsi[X86_NUM_GSIS]; /* global system interrupts; the first sixteen are the ISA lines */
     IRQState pic_out;           /* INT of the master: the boot processor's interrupt line */
+    IRQState isa_gates[ISA_NUM_IRQS];   /* only lines 0 and 8: from PIT and RTC, unless the HPET has them */
+    IRQState hpet_takes;
+    bool hpet_legacy;
     IRQState a20;
     bool a20_enabled;
 } X86Machine;
@@ -63,6 +69,12 @@ bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp);
 /** x86_init_ioapic: the I/O APIC behind the same lines. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_ioapic(X86Machine *x, GError **errp);
+/**
+ * x86_init_hpet: the HPET, unless switched off. @intcap: a bit for each interrupt line it may use.
+ * Before PIT and RTC, whose lines on @isa it can take.
+ */
+G_GNUC_WARN_UNUSED_RESULT
+bool x86_init_hpet(MachineState *ms, X86Machine *x, ISABus *isa, uint32_t intcap, GError **errp);
 /** x86_init_a20: the line that gates address bit 20 of all processors, as the keyboard controller drives it. */
 void x86_init_a20(X86Machine *x);
 /** x86_init_cmos: memory sizes and boot order for firmware that looks there. Sets x->rtc. */
