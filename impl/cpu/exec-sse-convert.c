@@ -13,18 +13,20 @@
     int op_sse_##name(X86CPU *cpu, const Insn *in)                                                      \
     {                                                                                                   \
         FloatStatus status = fpu_status_sse(cpu->fpu.mxcsr), *st = &status;                             \
-        XmmReg r = cpu->fpu.xmm[in->rd], s;                                                             \
+        XmmReg *d = &cpu->fpu.xmm[in->rd], r, s;                                                        \
         if (sse_enter(cpu) < 0 || sse_source(cpu, in, kind, &s) < 0) {                                  \
             return RET_FAULT;                                                                           \
         }                                                                                               \
         for (unsigned i = 0; i < (n); i++) {                                                            \
             r.to[i] = (expr);                                                                           \
         }                                                                                               \
-        r.q[1] = (zero) ? 0 : r.q[1];                                                                   \
         if (sse_float_done(cpu, st) < 0) {                                                              \
             return RET_FAULT;                                                                           \
         }                                                                                               \
-        cpu->fpu.xmm[in->rd] = r;                                                                       \
+        for (unsigned i = 0; i < (n); i++) {                                                            \
+            d->to[i] = r.to[i];                                                                         \
+        }                                                                                               \
+        d->q[1] = (zero) ? 0 : d->q[1];                                                                 \
         return RET_NEXT;                                                                                \
     }
 

@@ -49,68 +49,81 @@ static inline bool f64_is_plain(float64 v)
     return (v >> 52 & 0x7ff) - 2 < 0x7fd;
 }
 
-#define HOST_OP(name, f, soft, T, host_type, op)                                                        \
-    static inline T name(T x, T y, bool host, FloatStatus *st)                                          \
+/* True: @n lanes of @r are the result. */
+#define HOST_OP(name, lane, n, f, host_type, op)                                                        \
+    static inline bool host_##name(const XmmReg *d, const XmmReg *s, XmmReg *r)                         \
     {                                                                                                   \
-        if (host && f##_is_plain(x) && f##_is_plain(y)) {                                               \
+        for (unsigned i = 0; i < (n); i++) {                                                            \
             host_type a, b, c;                                                                          \
-            T r;                                                                                        \
-            memcpy(&a, &x, sizeof(a));                                                                  \
-            memcpy(&b, &y, sizeof(b));                                                                  \
+            memcpy(&a, &d->lane[i], sizeof(a));                                                         \
+            memcpy(&b, &s->lane[i], sizeof(b));                                                         \
             c = a op b;                                                                                 \
-            memcpy(&r, &c, sizeof(r));                                                                  \
-            if (f##_is_plain(r)) {                                                                      \
-                return r;                                                                               \
+            memcpy(&r->lane[i], &c, sizeof(c));                                                         \
+            if (!f##_is_plain(d->lane[i]) || !f##_is_plain(s->lane[i]) || !f##_is_plain(r->lane[i])) {  \
+                return false;                                                                           \
             }                                                                                           \
         }                                                                                               \
-        return soft(x, y, st);                                                                          \
+        return true;                                                                                    \
     }
+#define HOST_FOUR(name, op)                                                                             \
+    HOST_OP(name##PS, d, 4, f32, float, op)                                                             \
+    HOST_OP(name##SS, d, 1, f32, float, op)                                                             \
+    HOST_OP(name##PD, q, 2, f64, double, op)                                                            \
+    HOST_OP(name##SD, q, 1, f64, double, op)
 
-HOST_OP(add32, f32, f32_add, float32, float, +)
-HOST_OP(sub32, f32, f32_sub, float32, float, -)
-HOST_OP(mul32, f32, f32_mul, float32, float, *)
-HOST_OP(div32, f32, f32_div, float32, float, /)
-HOST_OP(add64, f64, f64_add, float64, double, +)
-HOST_OP(sub64, f64, f64_sub, float64, double, -)
-HOST_OP(mul64, f64, f64_mul, float64, double, *)
-HOST_OP(div64, f64, f64_div, float64, double, /)
+HOST_FOUR(ADD, +)
+HOST_FOUR(SUB, -)
+HOST_FOUR(MUL, *)
+HOST_FOUR(DIV, /)
 
 /* ---- Arithmetic ---- */
 
-/* A handler of @n lanes; expr sees x of the destination, y of the source, imm, and the status st. */
-#define FLOAT_OP(name, lane, n, kind, expr)                                                             \
+/*
+ * A handler of @n lanes. @host is true when the host has already done it; else expr is evaluated, which sees x of
+ * the destination, y of the source, imm, and the status st.
+ */
+#define FLOAT_OP(name, lane, n, kind, host, expr)                                                       \
     int op_sse_##name(X86CPU *cpu, const Insn *in)                                                      \
     {                                                                                                   \
-        FloatStatus status = fpu_status_sse(cpu->fpu.mxcsr), *st = &status;                             \
-        XmmReg r = cpu->fpu.xmm[in->rd], s;                                                             \
+        XmmReg *d = &cpu->fpu.xmm[in->rd], r, s;                                                        \
         unsigned imm = (unsigned)in->imm & 0xff;                                                        \
-        bool host = host_rounds_alike(cpu->fpu.mxcsr);                                                  \
         (void)imm;                                                                                      \
-        (void)host;                                                                                     \
         if (sse_enter(cpu) < 0 || sse_source(cpu, in, kind, &s) < 0) {                                  \
             return RET_FAULT;                                                                           \
         }                                                                                               \
+        if (!(host)) {                                                                                  \
+            FloatStatus status = fpu_status_sse(cpu->fpu.mxcsr), *st = &status;                         \
+            for (unsigned i = 0; i < (n); i++) {                                                        \
+                __typeof__(r.lane[0]) x = d->lane[i], y = s.lane[i];                                    \
+                (void)x;                                                                                \
+                r.lane[i] = (expr);                                                                     \
+            }                                                                                           \
+            if (sse_float_done(cpu, st) < 0) {                                                          \
+                return RET_FAULT;                                                                       \
+            }                                                                                           \
+        }                                                                                               \
         for (unsigned i = 0; i < (n); i++) {                                                            \
-            __typeof__(r.lane[0]) x = r.lane[i], y = s.lane[i];                                         \
-            (void)x;                                                                                    \
-            r.lane[i] = (expr);                                                                         \
+            d->lane[i] = r.lane[i];                                                                     \
         }                                                                                               \
-        if (sse_float_done(cpu, st) < 0) {                                                              \
-            return RET_FAULT;                                                                           \
-        }                                                                                               \
-        cpu->fpu.xmm[in->rd] = r;                                                                       \
         return RET_NEXT;                                                                                \
     }
 #define FLOAT_FOUR(name, expr32, expr64)                                                                \
-    FLOAT_OP(name##PS, d, 4, SRC_128, expr32)                                                           \
-    FLOAT_OP(name##SS, d, 1, SRC_32, expr32)                                                            \
-    FLOAT_OP(name##PD, q, 2, SRC_128, expr64)                                                           \
-    FLOAT_OP(name##SD, q, 1, SRC_64, expr64)
+    FLOAT_OP(name##PS, d, 4, SRC_128, false, expr32)                                                    \
+    FLOAT_OP(name##SS, d, 1, SRC_32, false, expr32)                                                     \
+    FLOAT_OP(name##PD, q, 2, SRC_128, false, expr64)                                                    \
+    FLOAT_OP(name##SD, q, 1, SRC_64, false, expr64)
+#define ARITH(name, lane, n, kind, expr)                                                                \
+    FLOAT_OP(name, lane, n, kind, host_rounds_alike(cpu->fpu.mxcsr) && host_##name(d, &s, &r), expr)
+#define ARITH_FOUR(name, expr32, expr64)                                                                \
+    ARITH(name##PS, d, 4, SRC_128, expr32)                                                              \
+    ARITH(name##SS, d, 1, SRC_32, expr32)                                                               \
+    ARITH(name##PD, q, 2, SRC_128, expr64)                                                              \
+    ARITH(name##SD, q, 1, SRC_64, expr64)
 
-FLOAT_FOUR(ADD, add32(x, y, host, st), add64(x, y, host, st))
-FLOAT_FOUR(SUB, sub32(x, y, host, st), sub64(x, y, host, st))
-FLOAT_FOUR(MUL, mul32(x, y, host, st), mul64(x, y, host, st))
-FLOAT_FOUR(DIV, div32(x, y, host, st), div64(x, y, host, st))
+ARITH_FOUR(ADD, f32_add(x, y, st), f64_add(x, y, st))
+ARITH_FOUR(SUB, f32_sub(x, y, st), f64_sub(x, y, st))
+ARITH_FOUR(MUL, f32_mul(x, y, st), f64_mul(x, y, st))
+ARITH_FOUR(DIV, f32_div(x, y, st), f64_div(x, y, st))
 FLOAT_FOUR(SQRT, f32_sqrt(y, st), f64_sqrt(y, st))
 
 /* ---- Minimum and maximum: the source unless the destination is really less or greater ---- */
@@ -246,17 +259,17 @@ FLOAT_FOUR(ROUND, round32(y, imm, st), round64(y, imm, st))
 
 /* ---- Neighbours ---- */
 
-FLOAT_OP(ADDSUBPS, d, 4, SRC_128, i & 1 ? f32_add(x, y, st) : f32_sub(x, y, st))
-FLOAT_OP(ADDSUBPD, q, 2, SRC_128, i & 1 ? f64_add(x, y, st) : f64_sub(x, y, st))
+FLOAT_OP(ADDSUBPS, d, 4, SRC_128, false, i & 1 ? f32_add(x, y, st) : f32_sub(x, y, st))
+FLOAT_OP(ADDSUBPD, q, 2, SRC_128, false, i & 1 ? f64_add(x, y, st) : f64_sub(x, y, st))
 
 /* Lane 2i and 2i + 1 of destination, then source. */
-#define PAIR(lane, half) ((i < (half) ? &cpu->fpu.xmm[in->rd] : &s)->lane + 2 * (i % (half)))
-FLOAT_OP(HADDPS, d, 4, SRC_128, ((void)y, f32_add(PAIR(d, 2)[0], PAIR(d, 2)[1], st)))
-FLOAT_OP(HSUBPS, d, 4, SRC_128, ((void)y, f32_sub(PAIR(d, 2)[0], PAIR(d, 2)[1], st)))
-FLOAT_OP(HADDPD, q, 2, SRC_128, ((void)y, f64_add(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
-FLOAT_OP(HSUBPD, q, 2, SRC_128, ((void)y, f64_sub(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
+#define PAIR(lane, half) ((i < (half) ? d : &s)->lane + 2 * (i % (half)))
+FLOAT_OP(HADDPS, d, 4, SRC_128, false, ((void)y, f32_add(PAIR(d, 2)[0], PAIR(d, 2)[1], st)))
+FLOAT_OP(HSUBPS, d, 4, SRC_128, false, ((void)y, f32_sub(PAIR(d, 2)[0], PAIR(d, 2)[1], st)))
+FLOAT_OP(HADDPD, q, 2, SRC_128, false, ((void)y, f64_add(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
+FLOAT_OP(HSUBPD, q, 2, SRC_128, false, ((void)y, f64_sub(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
 
-/* ---- Dot products: imm says which products count, and which lanes get the sum ---- */
+/* ---- Dot products: imm says which products count, and which lanes get the sum; each step may raise ---- */
 
 int op_sse_DPPS(X86CPU *cpu, const Insn *in)
 {
@@ -273,7 +286,12 @@ int op_sse_DPPS(X86CPU *cpu, const Insn *in)
     if (sse_float_done(cpu, &st) < 0) {
         return RET_FAULT;
     }
-    sum = f32_add(f32_add(p.d[0], p.d[1], &st), f32_add(p.d[2], p.d[3], &st), &st);
+    p.d[0] = f32_add(p.d[0], p.d[1], &st);
+    p.d[2] = f32_add(p.d[2], p.d[3], &st);
+    if (sse_float_done(cpu, &st) < 0) {
+        return RET_FAULT;
+    }
+    sum = f32_add(p.d[0], p.d[2], &st);
     if (sse_float_done(cpu, &st) < 0) {
         return RET_FAULT;
     }

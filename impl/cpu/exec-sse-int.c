@@ -36,14 +36,33 @@ LANES_BOTH(PMULUDQ, q, (uint64_t)(uint32_t)x * (uint32_t)y)
 LANES_SSE(PMULDQ, sq, (int64_t)(int32_t)x * (int32_t)y)
 LANES_SSE(PMULLD, d, x * y)
 
-LANES_BOTH(PCMPEQB, b, 0 - (x == y))
-LANES_BOTH(PCMPEQW, w, 0 - (x == y))
-LANES_BOTH(PCMPEQD, d, 0 - (x == y))
-LANES_SSE(PCMPEQQ, q, 0 - (x == y))
-LANES_BOTH(PCMPGTB, sb, 0 - (x > y))
-LANES_BOTH(PCMPGTW, sw, 0 - (x > y))
-LANES_BOTH(PCMPGTD, sd, 0 - (x > y))
-LANES_SSE(PCMPGTQ, sq, 0 - (x > y))
+/* As vectors, which compare to 0 and -1: of a loop compilers do not make that. */
+#define COMPARE(name, lane_type, op)                                                                    \
+    BODY(name)                                                                                          \
+    {                                                                                                   \
+        typedef lane_type Vector __attribute__((vector_size(16)));                                      \
+        Vector x, y;                                                                                    \
+        memcpy(&x, d, 16);                                                                              \
+        memcpy(&y, s, 16);                                                                              \
+        x = (Vector)(x op y);                                                                           \
+        memcpy(d, &x, 16);                                                                              \
+    }                                                                                                   \
+    SSE_OP(name, SRC_128)
+
+COMPARE(PCMPEQB, int8_t, ==)
+MMX_OP(PCMPEQB, SRC_64)
+COMPARE(PCMPEQW, int16_t, ==)
+MMX_OP(PCMPEQW, SRC_64)
+COMPARE(PCMPEQD, int32_t, ==)
+MMX_OP(PCMPEQD, SRC_64)
+COMPARE(PCMPEQQ, int64_t, ==)
+COMPARE(PCMPGTB, int8_t, >)
+MMX_OP(PCMPGTB, SRC_64)
+COMPARE(PCMPGTW, int16_t, >)
+MMX_OP(PCMPGTW, SRC_64)
+COMPARE(PCMPGTD, int32_t, >)
+MMX_OP(PCMPGTD, SRC_64)
+COMPARE(PCMPGTQ, int64_t, >)
 
 LANES_BOTH(PAND, q, x & y)
 LANES_BOTH(PANDN, q, ~x & y)

@@ -169,11 +169,12 @@ BODY(INSERTPS)
 
 int op_sse_INSERTPS(X86CPU *cpu, const Insn *in)
 {
-    /* One lane of memory, whatever the immediate selects. */
-    unsigned imm = (unsigned)in->imm & (in->flags & IF_MEM ? 0x3f : 0xff);
+    /* Any lane of a register, but one of memory. */
+    bool mem = in->flags & IF_MEM;
+    unsigned imm = (unsigned)in->imm & (mem ? 0x3f : 0xff);
     XmmReg s;
 
-    if (sse_enter(cpu) < 0 || sse_source(cpu, in, SRC_32, &s) < 0) {
+    if (sse_enter(cpu) < 0 || sse_source(cpu, in, mem ? SRC_32 : SRC_128, &s) < 0) {
         return RET_FAULT;
     }
     lanes_INSERTPS(&cpu->fpu.xmm[in->rd], &s, 16, imm);

@@ -17,7 +17,7 @@
 
 typedef void LaneFunc(XmmReg *d, const XmmReg *s, unsigned bytes, unsigned imm);
 
-/* What a memory source is; registers are always read whole. */
+/* How much of a source counts, and how memory must be aligned. */
 typedef enum SseSource {
     SRC_128,             /* must be aligned */
     SRC_128U,
@@ -115,10 +115,19 @@ static inline int sse_load_part(X86CPU *cpu, const Insn *in, SseSource kind, Xmm
 
 static inline int sse_source(X86CPU *cpu, const Insn *in, SseSource kind, XmmReg *ret)
 {
+    const XmmReg *s = &cpu->fpu.xmm[in->rs];
+
     if (in->flags & IF_MEM) {
         return sse_load_part(cpu, in, kind, ret);
     }
-    *ret = cpu->fpu.xmm[in->rs];
+    /* No more than what was probably written just now: a wider load would wait for the store to finish. */
+    if (kind == SRC_64) {
+        *ret = (XmmReg){ .q = { s->q[0], 0 } };
+    } else if (kind == SRC_32 || kind == SRC_16) {
+        *ret = (XmmReg){ .q = { s->d[0], 0 } };
+    } else {
+        *ret = *s;
+    }
     return RET_NEXT;
 }
 
