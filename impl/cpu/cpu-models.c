@@ -31,7 +31,8 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
             "cx16", "xtpr", "pdcm", NULL, "pcid", "dca", "sse4.1", "sse4.2", "x2apic", "movbe", "popcnt", "tsc-deadline",
             "aes", "xsave", NULL, "avx", "f16c", "rdrand", "hypervisor",
         },
-        .supported = 1u << 0 | 1u << 13 | 1u << 17 | 1u << 22 | 1u << 23 | 1u << 24 | 1u << 31,
+        /* pni pclmulqdq ssse3 cx16 pcid sse4.1 sse4.2 movbe popcnt tsc-deadline aes rdrand hypervisor */
+        .supported = 0xc3da2203,
     },
     [FEAT_7_0_EBX] = {
         .where = "CPUID.07H:EBX",
@@ -40,7 +41,8 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
             NULL, "mpx", NULL, "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", "pcommit", "clflushopt", "clwb",
             "intel-pt", "avx512pf", "avx512er", "avx512cd", "sha-ni", "avx512bw", "avx512vl",
         },
-        .supported = 1u << 0 | 1u << 3 | 1u << 7 | 1u << 9 | 1u << 10 | 1u << 20,
+        /* fsgsbase bmi1 smep erms invpcid smap clflushopt clwb sha-ni */
+        .supported = 0x21900689,
     },
     [FEAT_7_0_ECX] = {
         .where = "CPUID.07H:ECX",

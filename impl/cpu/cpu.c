@@ -78,6 +78,9 @@ void cpu_x86_reset(X86CPU *cpu)
     cpu->dr[7] = 0x400;
     memset(cpu->pdpte, 0, sizeof(cpu->pdpte));
     cpu->star = cpu->lstar = cpu->cstar = cpu->fmask = cpu->kernelgsbase = 0;
+    cpu->debugctl = cpu->mcg_status = cpu->mcg_ctl = 0;
+    memset(cpu->mce_banks, 0, sizeof(cpu->mce_banks));
+    memset(cpu->amd_msr, 0, sizeof(cpu->amd_msr));
     cpu->sysenter_cs = cpu->sysenter_esp = cpu->sysenter_eip = 0;
     cpu->pat = UINT64_C(0x0007040600070406);
     cpu->tsc_aux = 0;
@@ -119,6 +122,8 @@ void cpu_x86_init(X86CPU *cpu)
     cpu->tsc_offset = old->tsc_offset;
     cpu->misc_enable = old->misc_enable;
     cpu->mtrr_def_type = old->mtrr_def_type;
+    memcpy(cpu->mce_banks, old->mce_banks, sizeof(cpu->mce_banks));
+    memcpy(cpu->amd_msr, old->amd_msr, sizeof(cpu->amd_msr));
     memcpy(cpu->mtrr_var, old->mtrr_var, sizeof(cpu->mtrr_var));
     memcpy(cpu->mtrr_fixed, old->mtrr_fixed, sizeof(cpu->mtrr_fixed));
     cpu_x86_state_loaded(cpu);

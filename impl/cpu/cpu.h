@@ -115,6 +115,11 @@ typedef struct SegmentCache {
 #define FLAG_ID 0x200000u
 #define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
+enum { MCE_BANKS = 10 };
+
+/* Registers of AMD's processors that software sets up and nothing here acts on. */
+enum { AMD_SYSCFG, AMD_HWCR, AMD_TOP_MEM, AMD_TOP_MEM2, AMD_NB_CFG, AMD_INT_PENDING, AMD_MSR__COUNT };
+
 /* Requests to a running processor; bits of X86CPU.pending. */
 #define CPU_INTERRUPT_HARD (1u << 0)      /* the interrupt line is up */
 #define CPU_INTERRUPT_NMI (1u << 1)
@@ -245,6 +250,9 @@ struct X86CPU {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t pat, tsc_aux, misc_enable, mtrr_def_type;
     uint64_t mtrr_var[16], mtrr_fixed[11];
+    uint64_t debugctl, mcg_status, mcg_ctl;
+    uint64_t mce_banks[4 * MCE_BANKS];     /* control, status, address, misc of each */
+    uint64_t amd_msr[AMD_MSR__COUNT];
     int64_t tsc_offset;
 
     /* An exception that a handler raised and the loop delivers. */

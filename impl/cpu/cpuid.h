@@ -33,6 +33,7 @@ typedef enum FeatureWord {
 #define CPUID_HT (1u << 28)
 #define CPUID_EXT_PCID (1u << 17)
 #define CPUID_EXT_TSC_DEADLINE (1u << 24)
+#define CPUID_EXT_RDRAND (1u << 30)
 #define CPUID_EXT_HYPERVISOR (1u << 31)
 #define CPUID_7_0_EBX_FSGSBASE (1u << 0)
 #define CPUID_7_0_EBX_SMEP (1u << 7)

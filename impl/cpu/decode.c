@@ -99,6 +99,7 @@ static const Entry table[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     M(SWAPGS) = { shape_none, op_swapgs }, M(RDMSR) = { shape_none, op_rdmsr, 0, IF_STOP | IF_ALONE },
     M(WRMSR) = { shape_none, op_wrmsr, 0, IF_STOP | IF_ALONE },
     M(CPUID) = { shape_none, op_cpuid }, M(RDTSC) = { shape_none, op_rdtsc, 0, IF_STOP | IF_ALONE },
+    M(RDRAND) = { shape_rm, op_rdrand, 0, IF_STOP | IF_ALONE },
     M(RDTSCP) = { shape_none, op_rdtsc, 1, IF_STOP | IF_ALONE },
     M(LAR) = { shape_lar, op_lar, 0 }, M(LSL) = { shape_lar, op_lar, 1 }, M(VERR) = { shape_rm, op_verr, 0 },
     M(VERW) = { shape_rm, op_verr, 1 }, M(ARPL) = { shape_rm_r, op_arpl },

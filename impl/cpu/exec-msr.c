@@ -6,14 +6,17 @@
  * writes without asking.
  * Source: SDM volume 4; AMD APM volume 2, appendix A.
  */
+#include "cpu/flags.h"
 #include "cpu/ops.h"
 
 #include "aio/bql.h"
+#include "sched/sched.h"
 
 enum {
     MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_BIOS_SIGN_ID = 0x8b, MSR_MTRR_CAP = 0xfe, MSR_SYSENTER_CS = 0x174,
     MSR_SYSENTER_ESP = 0x175, MSR_SYSENTER_EIP = 0x176, MSR_MISC_ENABLE = 0x1a0, MSR_MTRR_PHYS0 = 0x200,
     MSR_MTRR_FIX64K = 0x250, MSR_MTRR_FIX16K_0 = 0x258, MSR_MTRR_FIX16K_1 = 0x259, MSR_MTRR_FIX4K_0 = 0x268,
+    MSR_MCG_CAP = 0x179, MSR_MCG_STATUS = 0x17a, MSR_MCG_CTL = 0x17b, MSR_DEBUGCTL = 0x1d9, MSR_MC0_CTL = 0x400,
     MSR_PAT = 0x277, MSR_MTRR_DEF_TYPE = 0x2ff, MSR_TSC_DEADLINE = 0x6e0,
 };
 enum { MTRR_VAR_COUNT = 8 };
@@ -26,6 +29,11 @@ enum { MTRR_VAR_COUNT = 8 };
 #define MSR_GS_BASE 0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX 0xc0000103u
+
+static const uint32_t amd_msrs[AMD_MSR__COUNT] = {
+    [AMD_SYSCFG] = 0xc0010010u, [AMD_HWCR] = 0xc0010015u, [AMD_TOP_MEM] = 0xc001001au, [AMD_TOP_MEM2] = 0xc001001du,
+    [AMD_NB_CFG] = 0xc001001fu, [AMD_INT_PENDING] = 0xc0010055u,
+};
 
 static uint64_t read_tsc(X86CPU *cpu)
 {
@@ -41,7 +49,21 @@ static uint64_t *plain_msr(X86CPU *cpu, uint32_t n)
     if (n >= MSR_MTRR_FIX4K_0 && n < MSR_MTRR_FIX4K_0 + 8) {
         return &cpu->mtrr_fixed[3 + n - MSR_MTRR_FIX4K_0];
     }
+    for (unsigned i = 0; i < AMD_MSR__COUNT; i++) {
+        if (n == amd_msrs[i]) {
+            return &cpu->amd_msr[i];
+        }
+    }
+    if (n >= MSR_MC0_CTL && n < MSR_MC0_CTL + 4 * MCE_BANKS) {
+        return &cpu->mce_banks[n - MSR_MC0_CTL];
+    }
     switch (n) {
+    case MSR_MCG_STATUS:
+        return &cpu->mcg_status;
+    case MSR_MCG_CTL:
+        return &cpu->mcg_ctl;
+    case MSR_DEBUGCTL:
+        return &cpu->debugctl;
     case MSR_SYSENTER_CS:
         return &cpu->sysenter_cs;
     case MSR_SYSENTER_ESP:
@@ -146,6 +168,9 @@ int op_rdmsr(X86CPU *cpu, const Insn *in)
         case MSR_BIOS_SIGN_ID:
             v = UINT64_C(1) << 32;
             break;
+        case MSR_MCG_CAP:
+            v = MCE_BANKS | 1u << 8;    /* with MCG_CTL */
+            break;
         case MSR_MTRR_CAP:
             v = MTRR_VAR_COUNT | 1u << 8 | 1u << 10;
             break;
@@ -202,6 +227,9 @@ int op_wrmsr(X86CPU *cpu, const Insn *in)
         return RET_FAULT;
     }
     if (plain) {
+        if (n >= MSR_MC0_CTL && n < MSR_MC0_CTL + 4 * MCE_BANKS && (n & 3) == 1 && v) {
+            return cpu_gp0(cpu);   /* a status can only be cleared */
+        }
         *plain = v;
         return RET_LEAVE;
     }
@@ -221,7 +249,7 @@ int op_wrmsr(X86CPU *cpu, const Insn *in)
     case MSR_TSC_DEADLINE:
         return apic_msr(cpu, n, &v, true) ? RET_LEAVE : cpu_gp0(cpu);
     case MSR_BIOS_SIGN_ID:
-        return RET_LEAVE;
+        return RET_LEAVE;   /* asks for a new microcode */
     case MSR_PAT:
         if (!pat_valid(v)) {
             return cpu_gp0(cpu);
@@ -233,6 +261,23 @@ int op_wrmsr(X86CPU *cpu, const Insn *in)
     default:
         return cpu_gp0(cpu);
     }
+}
+
+/* Chance comes from the scheduler, so that it replays. */
+int op_rdrand(X86CPU *cpu, const Insn *in)
+{
+    uint64_t v;
+
+    if (!(cpu->model.features[FEAT_1_ECX] & CPUID_EXT_RDRAND)) {
+        return cpu_raise(cpu, EXC_UD);
+    }
+    if (!cpu_io_begin(cpu)) {
+        return RET_FAULT;
+    }
+    sched_random_bytes(&v, sizeof(v));
+    reg_wr(cpu, in->rd, in->size, v);
+    cc_set_flags(cpu, FLAG_CF);
+    return RET_LEAVE;
 }
 
 /* aux 1: rdtscp. */

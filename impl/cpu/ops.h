@@ -48,7 +48,7 @@ OpFunc op_jcc, op_jmp_rel, op_jmp_rm, op_call_rel, op_call_rm, op_ret, op_loop, 
 /* ---- exec-system.c ---- */
 OpFunc op_ud, op_too_long, op_hlt, op_cli, op_sti, op_mov_from_cr, op_mov_to_cr, op_mov_from_dr, op_mov_to_dr,
     op_mov_from_seg, op_mov_to_seg, op_lgdt, op_sgdt, op_lldt, op_sldt, op_ltr, op_str, op_lmsw, op_smsw, op_clts,
-    op_invlpg, op_invpcid, op_clac, op_mfence, op_wbinvd, op_swapgs, op_rdmsr, op_wrmsr, op_cpuid, op_rdtsc, op_lar, op_verr, op_arpl, op_in,
+    op_invlpg, op_invpcid, op_clac, op_mfence, op_wbinvd, op_swapgs, op_rdmsr, op_wrmsr, op_rdrand, op_cpuid, op_rdtsc, op_lar, op_verr, op_arpl, op_in,
     op_out, op_fsgsbase, op_pause;
 
 #endif
