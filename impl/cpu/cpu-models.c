@@ -19,8 +19,10 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
     [FEAT_1_EDX] = {
         .where = "CPUID.01H:EDX",
         .names = {
-            "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", NULL, "sep", "mtrr", "pge", "mca", "cmov",
-            "pat", "pse36", "pn", "clflush", NULL, "ds", "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm", "ia64", "pbe",
+            "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", NULL, "sep", "mtrr", "pge", "mca",
+            "cmov",
+            "pat", "pse36", "pn", "clflush", NULL, "ds", "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm",
+            "ia64", "pbe",
         },
         .supported = 0x078bfbfd,    /* without vme */
     },
@@ -28,7 +30,8 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
         .where = "CPUID.01H:ECX",
         .names = {
             "pni", "pclmulqdq", "dtes64", "monitor", "ds-cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid", NULL, "fma",
-            "cx16", "xtpr", "pdcm", NULL, "pcid", "dca", "sse4.1", "sse4.2", "x2apic", "movbe", "popcnt", "tsc-deadline",
+            "cx16", "xtpr", "pdcm", NULL, "pcid", "dca", "sse4.1", "sse4.2", "x2apic", "movbe", "popcnt",
+            "tsc-deadline",
             "aes", "xsave", NULL, "avx", "f16c", "rdrand", "hypervisor",
         },
         /* pni pclmulqdq ssse3 cx16 pcid sse4.1 sse4.2 movbe popcnt tsc-deadline aes rdrand hypervisor */
@@ -37,8 +40,10 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
     [FEAT_7_0_EBX] = {
         .where = "CPUID.07H:EBX",
         .names = {
-            "fsgsbase", "tsc-adjust", "sgx", "bmi1", "hle", "avx2", NULL, "smep", "bmi2", "erms", "invpcid", "rtm", NULL,
-            NULL, "mpx", NULL, "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", "pcommit", "clflushopt", "clwb",
+            "fsgsbase", "tsc-adjust", "sgx", "bmi1", "hle", "avx2", NULL, "smep", "bmi2", "erms", "invpcid", "rtm",
+            NULL,
+            NULL, "mpx", NULL, "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", "pcommit", "clflushopt",
+            "clwb",
             "intel-pt", "avx512pf", "avx512er", "avx512cd", "sha-ni", "avx512bw", "avx512vl",
         },
         /* fsgsbase bmi1 smep erms invpcid smap clflushopt clwb sha-ni */
@@ -48,7 +53,8 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
         .where = "CPUID.07H:ECX",
         .names = {
             NULL, "avx512vbmi", "umip", "pku", NULL, "waitpkg", "avx512vbmi2", NULL, "gfni", "vaes", "vpclmulqdq",
-            "avx512vnni", "avx512bitalg", NULL, "avx512-vpopcntdq", NULL, "la57", NULL, NULL, NULL, NULL, NULL, "rdpid", NULL,
+            "avx512vnni", "avx512bitalg", NULL, "avx512-vpopcntdq", NULL, "la57", NULL, NULL, NULL, NULL, NULL,
+            "rdpid", NULL,
             "bus-lock-detect", "cldemote", NULL, "movdiri", "movdir64b", NULL, "sgxlc", "pks",
         },
         .supported = 1u << 2,
@@ -56,7 +62,8 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
     [FEAT_8000_0001_EDX] = {
         .where = "CPUID.80000001H:EDX",
         .names = {
-            [11] = "syscall", [20] = "nx", [22] = "mmxext", [25] = "fxsr-opt", [26] = "pdpe1gb", [27] = "rdtscp", [29] = "lm",
+            [11] = "syscall", [20] = "nx", [22] = "mmxext", [25] = "fxsr-opt", [26] = "pdpe1gb", [27] = "rdtscp",
+            [29] = "lm",
             [30] = "3dnowext", [31] = "3dnow",
         },
         .supported = 1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29,
@@ -64,7 +71,8 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
     [FEAT_8000_0001_ECX] = {
         .where = "CPUID.80000001H:ECX",
         .names = {
-            "lahf-lm", "cmp-legacy", "svm", "extapic", "cr8legacy", "abm", "sse4a", "misalignsse", "3dnowprefetch", "osvw",
+            "lahf-lm", "cmp-legacy", "svm", "extapic", "cr8legacy", "abm", "sse4a", "misalignsse", "3dnowprefetch",
+            "osvw",
             "ibs", "xop", "skinit", "wdt", NULL, "lwp", "fma4", "tce", NULL, "nodeid-msr", NULL, "tbm", "topoext",
             "perfctr-core", "perfctr-nb",
         },
@@ -81,9 +89,11 @@ static const FeatureInfo feature_info[FEAT__COUNT] = {
 static const struct {
     const char *alias, *name;
 } aliases[] = {
-    { "sse3", "pni" }, { "pclmuldq", "pclmulqdq" }, { "ds_cpl", "ds-cpl" }, { "sse4-1", "sse4.1" }, { "sse4_1", "sse4.1" },
+    { "sse3", "pni" }, { "pclmuldq", "pclmulqdq" }, { "ds_cpl", "ds-cpl" }, { "sse4-1", "sse4.1" }, { "sse4_1",
+    "sse4.1" },
     { "sse4-2", "sse4.2" }, { "sse4_2", "sse4.2" }, { "xd", "nx" }, { "i64", "lm" }, { "ffxsr", "fxsr-opt" },
-    { "fxsr_opt", "fxsr-opt" }, { "lahf_lm", "lahf-lm" }, { "cmp_legacy", "cmp-legacy" }, { "tsc_adjust", "tsc-adjust" },
+    { "fxsr_opt", "fxsr-opt" }, { "lahf_lm", "lahf-lm" }, { "cmp_legacy", "cmp-legacy" }, { "tsc_adjust",
+    "tsc-adjust" },
 };
 
 static const X86CPUModel model_qemu64 = {
@@ -170,7 +180,8 @@ static bool set_feature(const Parse *p, const char *name, bool on, GError **errp
 
 static bool parse_bool(const char *text, bool *ret)
 {
-    bool yes = strcmp(text, "on") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text, "y") == 0;
+    bool yes = strcmp(text, "on") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text,
+    "y") == 0;
 
     *ret = yes;
     return yes || strcmp(text, "off") == 0 || strcmp(text, "no") == 0 || strcmp(text, "false") == 0 ||

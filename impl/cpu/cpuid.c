@@ -4,9 +4,10 @@
  *
  * Source: SDM volume 2, CPUID; AMD APM volume 3, appendix E.
  */
-#include "cpu/ops.h"
+#include "cpu/cpuid.h"
 
 #include "aio/bql.h"
+#include "cpu/ops.h"
 
 typedef struct Regs {
     uint32_t eax, ebx, ecx, edx;

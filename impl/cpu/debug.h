@@ -46,7 +46,7 @@ void cpu_debug_remove_all(X86CPU *cpu);
 /** cpu_debug_resume: before the processor runs again; forgets why it stood. @step: for one instruction. */
 void cpu_debug_resume(X86CPU *cpu, bool step);
 
-/** cpu_debug_before: called before each instruction while active. True: do not execute it, the debugger wants to look. */
+/** cpu_debug_before: called before each instruction while active. True: the debugger looks, do not execute it. */
 bool cpu_debug_before(X86CPU *cpu);
 /** cpu_debug_after: called after each instruction while active. True: stop now. */
 bool cpu_debug_after(X86CPU *cpu);

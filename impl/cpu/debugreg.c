@@ -2,8 +2,8 @@
 /*
  * Debug registers: breakpoints on instructions, data and ports.
  *
- * While one is enabled the processor runs an instruction at a time. Pages with breakpoints on data have no fast path
- * in the TLB, so that every access to them comes by here.
+ * While one is enabled the processor runs an instruction at a time. Pages with breakpoints on data, or with watchpoints
+ * of a debugger (cpu/debug.h), have no fast path in the TLB, so that every access to them comes by here.
  *
  * Source: SDM volume 3, chapter 17 (debug registers).
  */
@@ -39,6 +39,9 @@ static bool bp_touches(const X86CPU *cpu, unsigned i, uint64_t at, unsigned size
 
 bool debug_watches_page(const X86CPU *cpu, uint64_t page)
 {
+    if (cpu->debug.active && cpu_debug_watches_page(cpu, page)) {
+        return true;
+    }
     if (!debug_enabled(cpu)) {
         return false;
     }
@@ -54,6 +57,9 @@ bool debug_watches_page(const X86CPU *cpu, uint64_t page)
 
 void debug_access(X86CPU *cpu, uint64_t lin, unsigned size, bool write)
 {
+    if (cpu->debug.active) {
+        cpu_debug_access(cpu, lin, size, write ? BP_MEM_WRITE : BP_MEM_READ);
+    }
     if (!debug_enabled(cpu)) {
         return;
     }

@@ -156,6 +156,9 @@ static bool ready_to_run(X86CPU *cpu, Run *run, bool inhibit)
         leave(run, CPU_EXIT_HALTED);
         return false;
     }
+    if (cpu->debug.step && !cpu->halted) {
+        return true;   /* the debugger's step is an instruction, not an interrupt */
+    }
     if ((pending & CPU_INTERRUPT_NMI) && !inhibit && !cpu->nmi_masked) {
         cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_NMI);
         cpu->nmi_masked = true;
@@ -234,15 +237,20 @@ static void run_block(X86CPU *cpu, Run *run, const CodeBlock *b, uint64_t max)
 }
 
 /*
- * One instruction with everything that can happen around it: single steps, breakpoints, the resume flag, the
- * instruction after sti.
+ * One instruction with everything that can happen around it: single steps, breakpoints of the guest and of a
+ * debugger, the resume flag, the instruction after sti.
  */
-static void run_alone(X86CPU *cpu, Run *run)
+static void run_alone(X86CPU *cpu, Run *run, bool inhibit)
 {
     bool step = cpu->eflags & FLAG_TF;
     const CodeBlock *b;
     uint64_t hits;
 
+    if (cpu->debug.active && cpu_debug_before(cpu)) {
+        cpu->inhibit_irq = inhibit;
+        leave(run, CPU_EXIT_DEBUG);
+        return;
+    }
     cpu->alone = false;
     cpu->watch_hits = 0;
     if (debug_enabled(cpu) && !(cpu->eflags & FLAG_RF) && debug_at_rip(cpu)) {
@@ -265,7 +273,7 @@ static void run_alone(X86CPU *cpu, Run *run)
 
 static bool must_run_alone(const X86CPU *cpu)
 {
-    return (cpu->eflags & (FLAG_TF | FLAG_RF)) || cpu->alone || debug_enabled(cpu);
+    return (cpu->eflags & (FLAG_TF | FLAG_RF)) || cpu->alone || debug_enabled(cpu) || cpu->debug.active;
 }
 
 CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
@@ -288,7 +296,10 @@ CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
             continue;
         }
         if (G_UNLIKELY(inhibit || must_run_alone(cpu))) {
-            run_alone(cpu, &run);
+            run_alone(cpu, &run, inhibit);
+            if (cpu->debug.active && !run.leave && cpu_debug_after(cpu)) {
+                leave(&run, CPU_EXIT_DEBUG);
+            }
             continue;
         }
         b = code_find(cpu);

@@ -10,6 +10,17 @@
 /** cpu_signature: family, model and stepping as cpuid and RESET give them. */
 uint32_t cpu_signature(const X86CPUModel *m);
 
+static inline int need_cpl0(X86CPU *cpu)
+{
+    return cpu->cpl == 0 ? RET_NEXT : cpu_gp0(cpu);
+}
+
+/* What user code may not see under UMIP. */
+static inline int umip_check(X86CPU *cpu)
+{
+    return (cpu->cr4 & CR4_UMIP) && cpu->cpl != 0 ? cpu_gp0(cpu) : RET_NEXT;
+}
+
 /* ---- exec-alu.c: [operation][form][log2 of the size] ---- */
 enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP, ALU_TEST, ALU_MOV, ALU__COUNT };
 enum { FORM_RR, FORM_RI, FORM_RM, FORM_MR, FORM_MI, FORM__COUNT };
@@ -48,7 +59,8 @@ OpFunc op_jcc, op_jmp_rel, op_jmp_rm, op_call_rel, op_call_rm, op_ret, op_loop, 
 /* ---- exec-system.c ---- */
 OpFunc op_ud, op_too_long, op_hlt, op_cli, op_sti, op_mov_from_cr, op_mov_to_cr, op_mov_from_dr, op_mov_to_dr,
     op_mov_from_seg, op_mov_to_seg, op_lgdt, op_sgdt, op_lldt, op_sldt, op_ltr, op_str, op_lmsw, op_smsw, op_clts,
-    op_invlpg, op_invpcid, op_clac, op_mfence, op_wbinvd, op_swapgs, op_rdmsr, op_wrmsr, op_rdrand, op_cpuid, op_rdtsc, op_lar, op_verr, op_arpl, op_in,
+    op_invlpg, op_invpcid, op_clac, op_mfence, op_wbinvd, op_swapgs, op_rdmsr, op_wrmsr, op_rdrand, op_cpuid,
+    op_rdtsc, op_lar, op_verr, op_arpl, op_in,
     op_out, op_fsgsbase, op_pause;
 
 #endif
