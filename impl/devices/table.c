@@ -36,5 +36,9 @@ const DeviceClass *const device_class_table[] = {
     &virtio_rng_pci_class,
     &virtio_scsi_class,
     &virtio_scsi_pci_class,
+    &virtio_serial_class,
+    &virtio_serial_pci_class,
+    &virtconsole_class,
+    &virtserialport_class,
     NULL,
 };

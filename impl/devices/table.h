@@ -38,5 +38,9 @@ extern const DeviceClass virtio_rng_class;
 extern const DeviceClass virtio_rng_pci_class;
 extern const DeviceClass virtio_scsi_class;
 extern const DeviceClass virtio_scsi_pci_class;
+extern const DeviceClass virtio_serial_class;
+extern const DeviceClass virtio_serial_pci_class;
+extern const DeviceClass virtconsole_class;
+extern const DeviceClass virtserialport_class;
 
 #endif

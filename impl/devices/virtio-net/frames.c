@@ -171,6 +171,7 @@ static bool virtio_net_send(VirtIONet *n, VirtQueueElement *elem)
 static int virtio_net_flush_tx(VirtIONet *n)
 {
     int sent = 0;
+    bool busy = false;
 
     while (sent < n->tx_burst) {
         VirtQueueElement *elem = virtqueue_pop(n->tx_vq, sizeof(*elem));
@@ -179,13 +180,15 @@ static int virtio_net_flush_tx(VirtIONet *n)
             break;
         }
         if (!virtio_net_send(n, elem)) {
-            sent = n->tx_elem ? -EBUSY : sent;
+            busy = n->tx_elem != NULL;
             break;
         }
         sent++;
     }
-    virtio_notify(&n->parent, n->tx_vq);
-    return sent;
+    if (sent) {
+        virtio_notify(&n->parent, n->tx_vq);
+    }
+    return busy ? -EBUSY : sent;
 }
 
 void virtio_net_tx_work(void *opaque)
