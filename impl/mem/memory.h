@@ -362,6 +362,9 @@ uint64_t ram_bytes_total(void);
 /** ram_block_set_dirty: all clients see [@offset, @offset + @len) as written. Call after the data is stored. */
 void ram_block_set_dirty(RAMBlock *rb, uint64_t offset, uint64_t len);
 
+/** ram_block_discard_range: whole pages read as zeroes from now on, and cost the host nothing until written. */
+void ram_block_discard_range(RAMBlock *rb, uint64_t offset, uint64_t len);
+
 /** memory_region_set_dirty: the same for a region; for a device that writes its own RAM. */
 void memory_region_set_dirty(MemoryRegion *mr, hwaddr addr, hwaddr size);
 

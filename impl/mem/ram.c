@@ -147,6 +147,14 @@ uint64_t ram_bytes_total(void)
 
 /* ---- Dirty pages ---- */
 
+void ram_block_discard_range(RAMBlock *rb, uint64_t offset, uint64_t len)
+{
+    assert(QEMU_IS_ALIGNED(offset | len, TARGET_PAGE_SIZE) && offset <= rb->max_length &&
+           len <= rb->max_length - offset);
+    os_anon_discard(rb->host + offset, len);
+    ram_block_set_dirty(rb, offset, len);
+}
+
 void ram_block_set_dirty(RAMBlock *rb, uint64_t offset, uint64_t len)
 {
     uint64_t last;

@@ -24,6 +24,13 @@ void os_anon_unmap(void *p, size_t len)
     }
 }
 
+void os_anon_discard(void *p, size_t len)
+{
+    if (madvise(p, len, MADV_DONTNEED) < 0) {
+        memset(p, 0, len);      /* locked memory cannot be given back */
+    }
+}
+
 void *os_stack_map(size_t len)
 {
     size_t guard = sysconf(_SC_PAGESIZE);

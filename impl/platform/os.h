@@ -25,6 +25,8 @@
 void *os_anon_map(size_t len);
 /** os_anon_unmap: @p may be NULL. */
 void os_anon_unmap(void *p, size_t len);
+/** os_anon_discard: a page aligned part of a mapping reads as zeroes again and costs nothing until it is written. */
+void os_anon_discard(void *p, size_t len);
 /** os_stack_map: @len usable bytes with an inaccessible page below. Returns the lowest usable byte or NULL. */
 void *os_stack_map(size_t len);
 void os_stack_unmap(void *stack, size_t len);
