@@ -80,6 +80,9 @@ static floatx80 f2xm1(floatx80 v, FloatStatus *s)
         return fx80_sign(v) ? (floatx80){ .mant = UINT64_C(1) << 63, .se = 0xbfff } : v;
     }
     s->flags |= fx80_is_denormal(v) ? FLOAT_DE : 0;
+    if (fx80_exp(v) >= 16384) {
+        return inexact(v, s);   /* beyond what is defined: as it is */
+    }
     return inexact(from_host(expm1l(to_host(v) * 0.693147180559945309417232121458176568L)), s);
 }
 
@@ -380,6 +383,13 @@ static floatx80 yl2xp1(floatx80 x, floatx80 y, FloatStatus *s)
         return (floatx80){ .se = (uint16_t)((x.se ^ y.se) & 0x8000) };
     }
     s->flags |= fx80_is_denormal(x) || fx80_is_denormal(y) ? FLOAT_DE : 0;
+    if (fx80_sign(x) && fx80_exp(x) >= 16383 && (fx80_is_inf(y) || fx80_is_zero(y))) {
+        y.se ^= 0x8000;
+        return y;
+    }
+    if (fx80_sign(x) && fx80_exp(x) >= 16383) {
+        return inexact(x, s);   /* no logarithm; beyond what is defined: as it is */
+    }
     return times_log(y, log1pl(to_host(x)) * 1.442695040888963407359924681001892137L, s);
 }
 
