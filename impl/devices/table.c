@@ -28,6 +28,7 @@ const DeviceClass *const device_class_table[] = {
     &mc146818_class,
     &port92_class,
     &scsi_hd_class,
+    &vga_class,
     &virtio_balloon_class,
     &virtio_balloon_pci_class,
     &virtio_blk_class,

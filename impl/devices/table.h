@@ -30,6 +30,7 @@ extern const DeviceClass piix3_ide_class;
 extern const DeviceClass piix4_pm_class;
 extern const DeviceClass port92_class;
 extern const DeviceClass scsi_hd_class;
+extern const DeviceClass vga_class;
 extern const DeviceClass virtio_balloon_class;
 extern const DeviceClass virtio_balloon_pci_class;
 extern const DeviceClass virtio_blk_class;

@@ -25,6 +25,7 @@ struct MachineClass {
     const char *alias;
     const char *desc;
     unsigned max_cpus;
+    const char *default_vga;    /* of -vga; NULL: none */
     BlockInterfaceType block_default_type;  /* of a -drive without if=; IF_NONE: IF_VIRTIO */
     unsigned ide_units_per_bus;             /* 0: the board has no IDE channels */
     bool (*init)(MachineState *ms, GError **errp);

@@ -28,6 +28,8 @@ typedef enum MachineModule {
     MACHINE_MAIN,
     MACHINE_FDSETS,
     MACHINE_NET,
+    MACHINE_UI,
+    MACHINE_GDBSTUB,
     MACHINE_RNG,
     MACHINE__MAX,
 } MachineModule;

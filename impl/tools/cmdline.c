@@ -57,8 +57,10 @@ static const CmdOpt cmd_opts[] = {
         "                 monitor on a character device"),
     OPT("add-fd", CMD_ADD_FD, true, "-add-fd fd=N,set=N[,opaque=TEXT]\n                 add a descriptor to a set"),
     OPT("nographic", CMD_NOGRAPHIC, false, "-nographic       no display; serial port and monitor on the terminal"),
-    OPT("display", CMD_DISPLAY, true, "-display none    there is no display"),
-    OPT("vga", CMD_VGA, true, "-vga none        there is no graphics card"),
+    OPT("display", CMD_DISPLAY, true, "-display none|vnc=DISPLAY\n                 how to show the guest's screen"),
+    OPT("vnc", CMD_VNC, true,
+        "-vnc HOST:N|unix:PATH|none[,password=on]\n                 show the screen to VNC viewers"),
+    OPT("vga", CMD_VGA, true, "-vga std|none    graphics card"),
     OPT("netdev", CMD_NETDEV, true,
         "-netdev user,id=ID[,net=ADDR[/MASK]][,host=ADDR][,dhcpstart=ADDR][,dns=ADDR][,hostname=NAME]\n"
         "                 [,dnssearch=DOMAIN][,restrict=on|off][,ipv6=on|off][,hostfwd=RULE]...\n"
@@ -69,6 +71,8 @@ static const CmdOpt cmd_opts[] = {
         "                 the same in two options (-net none: no network)"),
     OPT("nodefaults", CMD_NODEFAULTS, false, "-nodefaults      no default devices"),
     OPT("no-user-config", CMD_NO_USER_CONFIG, false, "-no-user-config  read no configuration files"),
+    OPT("s", CMD_GDB_DEFAULT, false, "-s               the same as -gdb tcp::1234"),
+    OPT("gdb", CMD_GDB, true, "-gdb DEV         wait for gdb on DEV: tcp:[HOST]:PORT, unix:PATH"),
     OPT("S", CMD_S, false, "-S               do not start the guest ('cont' starts it)"),
     OPT("incoming", CMD_INCOMING, true, "-incoming URI    wait for a migration: tcp:, unix:, fd:, exec:, file:, defer"),
     OPT("loadvm", CMD_LOADVM, true, "-loadvm TAG      start from an internal snapshot"),

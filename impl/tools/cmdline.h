@@ -15,11 +15,12 @@
 typedef enum CmdOptId {
     CMD_CDROM, CMD_HDA, CMD_HDB, CMD_HDC, CMD_HDD,
     CMD_ACCEL, CMD_ACTION, CMD_ADD_FD, CMD_APPEND, CMD_BIOS, CMD_BLOCKDEV, CMD_BOOT, CMD_CHARDEV, CMD_CPU, CMD_DEVICE,
-    CMD_DISPLAY, CMD_DRIVE, CMD_GLOBAL, CMD_HELP, CMD_INCOMING, CMD_LOADSTATE, CMD_LOADVM, CMD_M, CMD_MACHINE,
+    CMD_DISPLAY, CMD_DRIVE, CMD_GDB,
+    CMD_GDB_DEFAULT, CMD_GLOBAL, CMD_HELP, CMD_INCOMING, CMD_LOADSTATE, CMD_LOADVM, CMD_M, CMD_MACHINE,
     CMD_MON, CMD_MONITOR, CMD_NAME, CMD_NET, CMD_NETDEV, CMD_NIC, CMD_NODEFAULTS, CMD_NOGRAPHIC, CMD_NO_REBOOT,
     CMD_NO_SHUTDOWN, CMD_NO_USER_CONFIG, CMD_OBJECT, CMD_PARALLEL, CMD_PIDFILE, CMD_QMP, CMD_QMP_PRETTY, CMD_RTC,
     CMD_FW_CFG, CMD_INITRD, CMD_KERNEL, CMD_NO_ACPI, CMD_NO_HPET,
-    CMD_S, CMD_SERIAL, CMD_SMP, CMD_UUID, CMD_VERSION, CMD_VGA,
+    CMD_S, CMD_SERIAL, CMD_SMP, CMD_UUID, CMD_VERSION, CMD_VGA, CMD_VNC,
 } CmdOptId;
 
 typedef struct CmdOpt {
@@ -92,6 +93,9 @@ bool cmdline_nics(const CmdLine *c);
 void cmdline_check_peers(void);
 /** cmdline_net_help: "-netdev help", "-nic model=help": prints and returns true. */
 bool cmdline_net_help(const CmdLine *c);
+/** cmdline_vga: the graphics card, before other devices. cmdline_displays: -vnc and -display. */
+bool cmdline_vga(const CmdLine *c, const RunOptions *run, const MachineState *ms);
+bool cmdline_displays(const CmdLine *c);
 /** cmdline_devices: -device and the devices of -drive, once the board is there. */
 bool cmdline_devices(const CmdLine *c);
 

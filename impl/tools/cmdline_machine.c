@@ -131,8 +131,7 @@ bool cmdline_run_options(const CmdLine *c, RunOptions *ret)
     a = cmdline_last(c, CMD_PIDFILE);
     ret->pidfile = a ? a->arg : NULL;
     ret->incoming = cmdline_last(c, CMD_INCOMING);
-    return cmdline_only_none(c, CMD_DISPLAY, "type") && cmdline_only_none(c, CMD_VGA, "vga") &&
-           cmdline_only_none(c, CMD_PARALLEL, "parallel") && cmdline_rtc(c);
+    return cmdline_only_none(c, CMD_PARALLEL, "parallel") && cmdline_rtc(c);
 }
 
 /* ---- The machine ---- */

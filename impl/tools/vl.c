@@ -13,6 +13,7 @@
 #include "block/block.h"
 #include "cpu/vcpu.h"
 #include "devices/device.h"
+#include "gdbstub/gdbstub.h"
 #include "devices/virtio-rng/rng_backend.h"
 #include "machine/machine.h"
 #include "mem/memory.h"
@@ -27,6 +28,7 @@
 #include "sched/io.h"
 #include "sched/machine.h"
 #include "tools/cmdline.h"
+#include "ui/vnc.h"
 
 typedef struct Run {
     CmdLine cmd;
@@ -212,7 +214,7 @@ static bool stage_board_up(Run *r)
         return cmdline_report(NULL, err);
     }
     qemu_set_reset_handler(machine_reset_handler, r->ms);
-    if (!cmdline_devices(&r->cmd)) {
+    if (!cmdline_vga(&r->cmd, &r->opt, r->ms) || !cmdline_devices(&r->cmd)) {
         stage_board_down(r);
         return false;
     }
@@ -266,6 +268,30 @@ static bool start_guest(Run *r)
     return true;
 }
 
+static bool stage_gdb_up(Run *r)
+{
+    const CmdArg *gdb = cmdline_last(&r->cmd, CMD_GDB);
+    const char *device = gdb ? gdb->arg : cmdline_last(&r->cmd, CMD_GDB_DEFAULT) ? "tcp::1234" : NULL;
+    GError *err = NULL;
+
+    return !device || gdbserver_start(device, &err) || cmdline_report(gdb, err);
+}
+
+static void stage_gdb_down(Run *r)
+{
+    gdbserver_cleanup();
+}
+
+static bool stage_displays_up(Run *r)
+{
+    return cmdline_displays(&r->cmd);
+}
+
+static void stage_displays_down(Run *r)
+{
+    vnc_displays_close();
+}
+
 static void stage_guest_down(Run *r)
 {
     end_streams(r);
@@ -282,6 +308,8 @@ static const struct {
     { stage_pidfile_up, stage_pidfile_down },
     { stage_backends_up, NULL },
     { stage_board_up, stage_board_down },
+    { stage_gdb_up, stage_gdb_down },
+    { stage_displays_up, stage_displays_down },
 };
 
 static int run_machine(Run *r)

@@ -20,16 +20,18 @@ ARROWS = {
     "cpu": "base sched aio mem",
     "migration": "base sched aio block mem",
     "net": "base sched aio",
+    "ui": "base sched aio",
     "virtio": "base sched aio mem migration devices",
     "scsi": "base sched aio block mem migration devices",
-    "devices": "base sched aio block mem cpu migration net virtio scsi machine",
+    "devices": "base sched aio block mem cpu migration net ui virtio scsi machine",
     "machine": "base sched aio block mem cpu migration virtio scsi devices",
-    "monitor": "base sched aio block mem cpu migration net virtio scsi devices machine",
-    "tools": "base sched aio block mem cpu migration net virtio scsi devices machine monitor",
+    "monitor": "base sched aio block mem cpu migration net ui virtio scsi devices machine",
+    "gdbstub": "base sched mem cpu machine monitor",
+    "tools": "base sched aio block mem cpu migration net ui virtio scsi devices machine monitor gdbstub",
 }
 # Interfaces that lie higher than their users: the user calls down into an interface, its implementation is elsewhere.
 INTERFACES = {
-    "machine/runstate.h": {"virtio", "migration", "devices", "cpu", "block"},
+    "machine/runstate.h": {"virtio", "migration", "devices", "cpu", "block", "ui"},
     "migration/vmstate.h": {"cpu"},
     "monitor/chardev.h": {"devices", "virtio"},
 }

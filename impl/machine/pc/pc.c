@@ -112,6 +112,7 @@ const MachineClass pc_machine_class = {
     .alias = "pc",
     .desc = "PC (i440FX + PIIX3)",
     .max_cpus = 16,
+    .default_vga = "std",
     .block_default_type = IF_IDE,
     .ide_units_per_bus = 2,
     .init = pc_machine_init,
