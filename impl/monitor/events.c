@@ -42,6 +42,8 @@ static const struct {
     int64_t period_ns;
     const char *key;                /* member of the data that tells streams apart */
 } event_limits[] = {
+    { QAPI_EVENT_BALLOON_CHANGE, NANOSECONDS_PER_SECOND, NULL },
+    { QAPI_EVENT_VSERPORT_CHANGE, NANOSECONDS_PER_SECOND, "id" },
     { QAPI_EVENT_BLOCK_IO_ERROR, NANOSECONDS_PER_SECOND, "device" },
     { QAPI_EVENT_WATCHDOG, NANOSECONDS_PER_SECOND, NULL },
 };
@@ -261,6 +263,7 @@ void monitor_events_init(void)
 void monitor_events_subscribe(void)
 {
     runstate_set_events(&runstate_events);
+    monitor_device_events_init();
     monitor_migration_events_init();
     job_set_observer(monitor_on_job, NULL);
     blk_set_error_observer(monitor_on_block_error, NULL);

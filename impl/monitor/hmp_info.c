@@ -315,6 +315,7 @@ static void info_savevm(Monitor *mon, HmpArgs *args)
 }
 
 const HmpCommand hmp_info_commands[] = {
+    { "balloon", "", "", "show balloon information", hmp_info_balloon },
     { "block", "-n,device:s?", "[-n] [device]", "show info of one block device or all; -n: named nodes", info_block },
     { "blockstats", "", "", "show block device statistics", info_blockstats },
     { "block-jobs|jobs", "", "", "show jobs", info_block_jobs },
@@ -326,12 +327,14 @@ const HmpCommand hmp_info_commands[] = {
     { "migrate", "", "", "show migration status", info_migrate },
     { "mtree", "", "", "show memory tree", info_mtree },
     { "name", "", "", "show the current VM name", info_name },
+    { "network", "", "", "show the network state", hmp_info_network },
     { "pci", "", "", "show PCI devices", info_pci },
     { "qtree", "", "", "show device tree", info_qtree },
     { "registers", "", "", "show the cpu registers", info_registers },
     { "savevm", "", "", "show savevm status", info_savevm },
     { "snapshots", "", "", "show the currently saved VM snapshots", info_snapshots },
     { "status", "", "", "show the current VM status", info_status },
+    { "usernet", "", "", "show user network stack connection states", hmp_info_usernet },
     { "uuid", "", "", "show the current VM UUID", info_uuid },
     { "version", "", "", "show the version", info_version },
     { NULL },

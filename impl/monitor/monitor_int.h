@@ -106,6 +106,8 @@ void monitor_hmp_teardown(Monitor *mon);
 
 /* ---- qmp_cmds_qom.c ---- */
 
+/** monitor_device_events_init: tell clients what devices tell. */
+void monitor_device_events_init(void);
 /** monitor_object_add: object-add with all values as text, as people write them. */
 bool monitor_object_add(ChrOpts *opts, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 

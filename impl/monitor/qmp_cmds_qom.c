@@ -7,6 +7,7 @@
 #include "block/block.h"
 #include "cpu/vcpu.h"
 #include "devices/device.h"
+#include "devices/virtio-rng/rng_backend.h"
 #include "monitor/monitor_int.h"
 #include "monitor/qapi_events.h"
 #include "monitor/qmp_commands.h"
@@ -31,8 +32,16 @@ static bool iothread_configure(IOThread *t, const IothreadProperties *p, GError 
 
 void qmp_object_add(ObjectOptions *arg, GError **errp)
 {
-    IOThread *t = iothread_create(arg->id, errp);
+    IOThread *t;
 
+    if (arg->qom_type != OBJECT_TYPE_IOTHREAD) {
+        const char *filename = arg->u.rng_random.filename;
+
+        filename = arg->qom_type == OBJECT_TYPE_RNG_RANDOM ? filename ? filename : "/dev/urandom" : NULL;
+        result_ignored(rng_backend_create(arg->id, filename, errp));      /* @errp tells */
+        return;
+    }
+    t = iothread_create(arg->id, errp);
     if (t && !iothread_configure(t, &arg->u.iothread, errp)) {
         iothread_destroy(t);
     }
@@ -76,25 +85,37 @@ static bool object_opt_int(ChrOpts *opts, const char *key, bool *ret_has, int64_
     return true;
 }
 
+static bool object_opts_iothread(ChrOpts *opts, IothreadProperties *p, GError **errp)
+{
+    return object_opt_int(opts, "poll-max-ns", &p->has_poll_max_ns, &p->poll_max_ns, errp) &&
+           object_opt_int(opts, "poll-grow", &p->has_poll_grow, &p->poll_grow, errp) &&
+           object_opt_int(opts, "poll-shrink", &p->has_poll_shrink, &p->poll_shrink, errp) &&
+           object_opt_int(opts, "aio-max-batch", &p->has_aio_max_batch, &p->aio_max_batch, errp);
+}
+
 bool monitor_object_add(ChrOpts *opts, GError **errp)
 {
     const char *type = chr_opts_get(opts, "qom-type"), *id = chr_opts_get(opts, "id");
-    ObjectOptions object = { .qom_type = OBJECT_TYPE_IOTHREAD, .id = (char *)id };
-    IothreadProperties *p = &object.u.iothread;
+    ObjectOptions object = { .id = (char *)id };
+    unsigned kind = 0;
     GError *err = NULL;
 
     if (!type || !id) {
         error_setg(errp, "Parameter '%s' is missing", type ? "id" : "qom-type");
         return false;
     }
-    if (strcmp(type, "iothread") != 0) {
+    while (kind < OBJECT_TYPE__MAX && strcmp(ObjectType_str(kind), type) != 0) {
+        kind++;
+    }
+    if (kind == OBJECT_TYPE__MAX) {
         error_setg(errp, "Parameter 'qom-type' does not accept value '%s'", type);
         return false;
     }
-    if (!object_opt_int(opts, "poll-max-ns", &p->has_poll_max_ns, &p->poll_max_ns, errp) ||
-        !object_opt_int(opts, "poll-grow", &p->has_poll_grow, &p->poll_grow, errp) ||
-        !object_opt_int(opts, "poll-shrink", &p->has_poll_shrink, &p->poll_shrink, errp) ||
-        !object_opt_int(opts, "aio-max-batch", &p->has_aio_max_batch, &p->aio_max_batch, errp) ||
+    object.qom_type = kind;
+    if (kind == OBJECT_TYPE_RNG_RANDOM) {
+        object.u.rng_random.filename = (char *)chr_opts_get(opts, "filename");
+    }
+    if ((kind == OBJECT_TYPE_IOTHREAD && !object_opts_iothread(opts, &object.u.iothread, errp)) ||
         !chr_opts_finish(opts, errp)) {
         return false;
     }
@@ -116,7 +137,12 @@ bool monitor_cmdline_object(const char *optarg, GError **errp)
 void qmp_object_del(const char *id, GError **errp)
 {
     IOThread *t = iothread_by_id(id);
+    RngBackend *rng = rng_backend_find(id);
 
+    if (rng) {
+        result_ignored(rng_backend_destroy(rng, errp));        /* @errp tells */
+        return;
+    }
     if (!t) {
         error_setg(errp, "object '%s' not found", id);
         return;

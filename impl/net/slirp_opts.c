@@ -14,14 +14,12 @@
 typedef struct NetSlirpOpts {
     const char *net, *host, *dhcpstart, *dns, *hostname, *domainname;
     const char *tftp, *tftp_server_name, *bootfile;
-    const char *net6, *host6, *dns6;
+    const char *net6, *prefix6, *prefixlen6, *host6, *dns6;
     bool restrict_net, ipv4, ipv6, have_ipv4, have_ipv6;
 } NetSlirpOpts;
 
 static bool net_slirp_read_opts(NetOpts *o, NetSlirpOpts *ret, GError **errp)
 {
-    const char *prefix, *len;
-
     ret->net = net_opts_get(o, "net");
     ret->host = net_opts_get(o, "host");
     ret->dhcpstart = net_opts_get(o, "dhcpstart");
@@ -32,12 +30,8 @@ static bool net_slirp_read_opts(NetOpts *o, NetSlirpOpts *ret, GError **errp)
     ret->tftp_server_name = net_opts_get(o, "tftp-server-name");
     ret->bootfile = net_opts_get(o, "bootfile");
     ret->net6 = net_opts_get(o, "ipv6-net");
-    prefix = net_opts_get(o, "ipv6-prefix");
-    len = net_opts_get(o, "ipv6-prefixlen");
-    if (prefix || len) {
-        error_setg(errp, "Parameter 'ipv6-net' expects the prefix and its length: ADDRESS/LENGTH");
-        return false;
-    }
+    ret->prefix6 = net_opts_get(o, "ipv6-prefix");
+    ret->prefixlen6 = net_opts_get(o, "ipv6-prefixlen");
     ret->host6 = net_opts_get(o, "ipv6-host");
     ret->dns6 = net_opts_get(o, "ipv6-dns");
     ret->have_ipv4 = net_opts_get(o, "ipv4") != NULL;
@@ -171,17 +165,19 @@ static bool net_slirp_addr6(const char *text, const char *what, struct in6_addr 
 
 static bool net_slirp_ipv6(const NetSlirpOpts *o, SlirpConfig *cfg, GError **errp)
 {
-    g_auto(GStrv) parts = g_strsplit(o->net6 ? o->net6 : "fec0::/64", "/", 2);
+    g_auto(GStrv) parts = g_strsplit(o->net6 ? o->net6 : "", "/", 2);
+    const char *prefix = parts[0] ? parts[0] : o->prefix6 ? o->prefix6 : "fec0::";
+    const char *bits = parts[0] && parts[1] ? parts[1] : o->prefixlen6 ? o->prefixlen6 : "64";
     uint64_t len = 64;
 
-    if (!o->ipv6 && (o->net6 || o->host6 || o->dns6)) {
+    if (!o->ipv6 && (o->net6 || o->prefix6 || o->host6 || o->dns6)) {
         error_setg(errp, "IPv6 disabled but prefix/host6/dns6 provided");
         return false;
     }
-    if (!net_slirp_addr6(parts[0] ? parts[0] : "", "prefix", &cfg->vprefix_addr6, errp)) {
+    if (!net_slirp_addr6(prefix, "prefix", &cfg->vprefix_addr6, errp)) {
         return false;
     }
-    if (parts[0] && parts[1] && (!g_ascii_string_to_unsigned(parts[1], 10, 0, 126, &len, NULL))) {
+    if (!g_ascii_string_to_unsigned(bits, 10, 0, 126, &len, NULL)) {
         error_setg(errp, "Invalid IPv6 prefix provided (IPv6 prefix length must be between 0 and 126)");
         return false;
     }

@@ -33,6 +33,7 @@ static const CmdOpt cmd_opts[] = {
     OPT("no-hpet", CMD_NO_HPET, false, "-no-hpet         no HPET"),
     OPT("no-acpi", CMD_NO_ACPI, false, "-no-acpi         no ACPI tables"),
     OPT("object", CMD_OBJECT, true, "-object iothread,id=ID[,poll-max-ns=N][,poll-grow=N][,poll-shrink=N]\n"
+        "-object rng-random,id=ID[,filename=FILE]\n-object rng-builtin,id=ID\n"
         "                 create an object"),
     OPT("device", CMD_DEVICE, true, "-device DRIVER[,PROP=VALUE...]\n"
         "                 add a device (-device help lists them, -device DRIVER,help its properties)"),

@@ -104,7 +104,7 @@ bool cmdline_help_requested(const CmdLine *c)
         return true;
     }
     if (cmdline_is_help(cmdline_last(c, CMD_OBJECT))) {
-        g_print("List of user creatable objects:\n  iothread\n");
+        g_print("List of user creatable objects:\n  iothread\n  rng-builtin\n  rng-random\n");
         return true;
     }
     return cmdline_net_help(c) || cmdline_device_help(c);
