@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "machine/pc/pc.h"
+#include "machine/q35/q35.h"
 #include "sched/machine.h"
 
-const MachineClass *const machine_class_table[] = { &pc_machine_class, NULL };
+const MachineClass *const machine_class_table[] = { &pc_machine_class, &q35_machine_class, NULL };
 
 const MachineClass *machine_class_by_name(const char *name)
 {

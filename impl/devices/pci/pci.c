@@ -128,6 +128,28 @@ static void pci_intx_enable_changed(PCIDevice *dev, bool was_disabled)
     }
 }
 
+/* Only the count of raised pins; nobody is told. */
+static void pci_count_pins(PCIDevice *dev, int change)
+{
+    PCIBus *bus = pci_get_bus(dev);
+
+    for (int pin = 0; pin < PCI_NUM_PINS; pin++) {
+        if (dev->irq_state >> pin & 1 && !pci_intx_disabled(dev) && bus->map_irq) {
+            bus->irq_count[bus->map_irq(dev, pin)] += change;
+        }
+    }
+}
+
+void pci_bus_recount_irqs(PCIBus *bus)
+{
+    memset(bus->irq_count, 0, sizeof(bus->irq_count));
+    for (unsigned i = 0; i < G_N_ELEMENTS(bus->devices); i++) {
+        if (bus->devices[i]) {
+            pci_count_pins(bus->devices[i], 1);
+        }
+    }
+}
+
 /* ---- Base addresses ---- */
 
 static unsigned pci_bar_offset(int n)
@@ -431,19 +453,8 @@ static const VMStateInfo vmstate_info_pci_config = {
 
 /*
  * The levels downstream of the pins (ISA bridge, interrupt controller) come with their own sections, so here only
- * the count of raised pins follows the state, and nobody is told.
+ * the count of raised pins follows the state.
  */
-static void pci_count_pins(PCIDevice *dev, int change)
-{
-    PCIBus *bus = pci_get_bus(dev);
-
-    for (int pin = 0; pin < PCI_NUM_PINS; pin++) {
-        if (dev->irq_state >> pin & 1 && !pci_intx_disabled(dev) && bus->map_irq) {
-            bus->irq_count[bus->map_irq(dev, pin)] += change;
-        }
-    }
-}
-
 static int pci_device_pre_load(void *opaque)
 {
     PCIDevice *dev = opaque;

@@ -21,6 +21,7 @@
 #define PCI_ROM_SLOT 6              /* the expansion ROM's place among a device's regions */
 #define PCI_NUM_REGIONS 7
 #define PCI_NUM_PINS 4
+#define PCI_MAX_LINES 8
 #define PCI_BAR_UNMAPPED UINT64_MAX
 
 #define PCI_VENDOR_ID 0x00
@@ -104,7 +105,7 @@ struct PCIDevice {
     MemoryRegion rom;
 };
 
-/** A bus of 32 slots. @map_irq: which of the host's lines (0..3) pin @pin (0..3) of @dev is wired to. */
+/** A bus of 32 slots. @map_irq: which of the host's lines (0..7) pin @pin (0..3) of @dev is wired to. */
 struct PCIBus {
     BusState bus;
     PCIDevice *devices[256];
@@ -113,7 +114,7 @@ struct PCIBus {
     int (*map_irq)(PCIDevice *dev, int pin);
     void (*set_irq)(void *opaque, int line, int level);
     void *irq_opaque;
-    int32_t irq_count[PCI_NUM_PINS];
+    int32_t irq_count[PCI_MAX_LINES];
 };
 
 extern const BusClass pci_bus_class;
@@ -127,6 +128,8 @@ static inline PCIBus *pci_get_bus(const PCIDevice *dev)
 }
 /** pci_bus_get_irq_level: of host line @line, 0 or 1. */
 int pci_bus_get_irq_level(PCIBus *bus, int line);
+/** pci_bus_recount_irqs: map_irq has changed its mind. Nobody is told of levels that are different now. */
+void pci_bus_recount_irqs(PCIBus *bus);
 
 /** For DeviceClass.realize and the other slots of every PCI device. */
 bool pci_qdev_realize(DeviceState *dev, GError **errp);

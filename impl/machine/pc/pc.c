@@ -7,9 +7,7 @@
 #include "machine/pc/pc_int.h"
 
 #include "base/bytes.h"
-#include "devices/i8042/i8042.h"
 #include "devices/piix/piix.h"
-#include "devices/port92/port92.h"
 #include "devices/table.h"
 
 #define PC_LOWMEM_MAX 0xe0000000ULL         /* above begins the PCI hole */
@@ -24,9 +22,6 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
     DeviceState *bridge = host ? x86_add_device(&i440fx_class, pci, "00.0", errp) : NULL;
     DeviceState *piix3;
     DeviceState *ide;
-    DeviceState *port92;
-    DeviceState *i8042;
-    DeviceState *rtc;
     BusState *isa;
 
     if (!bridge) {
@@ -50,23 +45,7 @@ static bool pc_init_devices(MachineState *ms, PCBoard *b, GError **errp)
         return false;
     }
     piix4_pm_connect_sci(b->pm, x->gsi[9]);
-    if (!x86_init_hpet(ms, x, piix3_isa_bus(piix3), PC_HPET_INTCAP, errp)) {
-        return false;
-    }
-    rtc = x86_add_device(&mc146818_class, isa, NULL, errp);
-    if (!rtc || !x86_add_device(&isa_pit_class, isa, NULL, errp)) {
-        return false;
-    }
-    x86_init_cmos(ms, x, rtc);
-    i8042 = x86_add_device(&i8042_class, isa, NULL, errp);
-    port92 = i8042 ? x86_add_device(&port92_class, isa, NULL, errp) : NULL;
-    if (!port92) {
-        return false;
-    }
-    x86_init_a20(x);
-    i8042_connect_a20(i8042, &x->a20);
-    port92_connect_a20(port92, &x->a20);
-    return x86_init_serials(ms, isa, errp);
+    return x86_init_hpet(ms, x, piix3_isa_bus(piix3), PC_HPET_INTCAP, errp) && x86_init_isa_devices(ms, x, isa, errp);
 }
 
 static bool pc_machine_init(MachineState *ms, GError **errp)

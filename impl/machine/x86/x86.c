@@ -12,8 +12,10 @@
 #include "cpu/vcpu.h"
 #include "devices/apic/apic.h"
 #include "devices/hpet/hpet.h"
+#include "devices/i8042/i8042.h"
 #include "devices/i8259/i8259.h"
 #include "devices/ioapic/ioapic.h"
+#include "devices/port92/port92.h"
 #include "devices/rtc/rtc.h"
 #include "devices/table.h"
 
@@ -272,6 +274,27 @@ bool x86_init_serials(MachineState *ms, BusState *isa, GError **errp)
         }
     }
     return true;
+}
+
+bool x86_init_isa_devices(MachineState *ms, X86Machine *x, BusState *isa, GError **errp)
+{
+    DeviceState *rtc = x86_add_device(&mc146818_class, isa, NULL, errp);
+    DeviceState *i8042;
+    DeviceState *port92;
+
+    if (!rtc || !x86_add_device(&isa_pit_class, isa, NULL, errp)) {
+        return false;
+    }
+    x86_init_cmos(ms, x, rtc);
+    i8042 = x86_add_device(&i8042_class, isa, NULL, errp);
+    port92 = i8042 ? x86_add_device(&port92_class, isa, NULL, errp) : NULL;
+    if (!port92) {
+        return false;
+    }
+    x86_init_a20(x);
+    i8042_connect_a20(i8042, &x->a20);
+    port92_connect_a20(port92, &x->a20);
+    return x86_init_serials(ms, isa, errp);
 }
 
 void x86_cleanup(X86Machine *x)

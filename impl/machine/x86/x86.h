@@ -91,6 +91,12 @@ bool x86_init_boot_order(MachineState *ms, X86Machine *x, GError **errp);
 /** x86_load_linux: -kernel, -initrd and -append into @x's fw_cfg, with the option ROM that boots them. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_load_linux(MachineState *ms, X86Machine *x, GError **errp);
+/**
+ * x86_init_isa_devices: what every PC has on @isa: clock, timer, keyboard controller with the A20 gate, serial ports.
+ * After x86_init_pics.
+ */
+G_GNUC_WARN_UNUSED_RESULT
+bool x86_init_isa_devices(MachineState *ms, X86Machine *x, BusState *isa, GError **errp);
 /** x86_init_serials: an ISA port for each -serial. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_serials(MachineState *ms, BusState *isa, GError **errp);
