@@ -269,13 +269,17 @@ FLOAT_OP(HSUBPS, d, 4, SRC_128, false, ((void)y, f32_sub(PAIR(d, 2)[0], PAIR(d, 
 FLOAT_OP(HADDPD, q, 2, SRC_128, false, ((void)y, f64_add(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
 FLOAT_OP(HSUBPD, q, 2, SRC_128, false, ((void)y, f64_sub(PAIR(q, 1)[0], PAIR(q, 1)[1], st)))
 
-/* ---- Dot products: imm says which products count, and which lanes get the sum; each step may raise ---- */
+/*
+ * ---- Dot products: imm says which products count, and which lanes get the sum ----
+ *
+ * Each lane adds up for itself, in an order of its own, so of several NaNs not every lane gets the same; the order
+ * is that of Intel's processors, no manual has it. Each step may raise.
+ */
 
 int op_sse_DPPS(X86CPU *cpu, const Insn *in)
 {
     FloatStatus st = fpu_status_sse(cpu->fpu.mxcsr);
     XmmReg *d = &cpu->fpu.xmm[in->rd], s, p;
-    float32 sum;
 
     if (sse_enter(cpu) < 0 || sse_source(cpu, in, SRC_128, &s) < 0) {
         return RET_FAULT;
@@ -283,20 +287,21 @@ int op_sse_DPPS(X86CPU *cpu, const Insn *in)
     for (unsigned i = 0; i < 4; i++) {
         p.d[i] = in->imm >> (4 + i) & 1 ? f32_mul(d->d[i], s.d[i], &st) : 0;
     }
-    if (sse_float_done(cpu, &st) < 0) {
-        return RET_FAULT;
+    for (unsigned step = 1; step <= 2; step++) {
+        XmmReg part = p;
+
+        if (sse_float_done(cpu, &st) < 0) {
+            return RET_FAULT;
+        }
+        for (unsigned i = 0; i < 4; i++) {
+            p.d[i] = step == 1 ? f32_add(part.d[i ^ 1], part.d[i], &st) : f32_add(part.d[i], part.d[i ^ 2], &st);
+        }
     }
-    p.d[0] = f32_add(p.d[0], p.d[1], &st);
-    p.d[2] = f32_add(p.d[2], p.d[3], &st);
-    if (sse_float_done(cpu, &st) < 0) {
-        return RET_FAULT;
-    }
-    sum = f32_add(p.d[0], p.d[2], &st);
     if (sse_float_done(cpu, &st) < 0) {
         return RET_FAULT;
     }
     for (unsigned i = 0; i < 4; i++) {
-        d->d[i] = in->imm >> i & 1 ? sum : 0;
+        d->d[i] = in->imm >> i & 1 ? p.d[i] : 0;
     }
     return RET_NEXT;
 }
@@ -304,8 +309,7 @@ int op_sse_DPPS(X86CPU *cpu, const Insn *in)
 int op_sse_DPPD(X86CPU *cpu, const Insn *in)
 {
     FloatStatus st = fpu_status_sse(cpu->fpu.mxcsr);
-    XmmReg *d = &cpu->fpu.xmm[in->rd], s, p;
-    float64 sum;
+    XmmReg *d = &cpu->fpu.xmm[in->rd], s, p, sum;
 
     if (sse_enter(cpu) < 0 || sse_source(cpu, in, SRC_128, &s) < 0) {
         return RET_FAULT;
@@ -316,12 +320,14 @@ int op_sse_DPPD(X86CPU *cpu, const Insn *in)
     if (sse_float_done(cpu, &st) < 0) {
         return RET_FAULT;
     }
-    sum = f64_add(p.q[0], p.q[1], &st);
+    for (unsigned i = 0; i < 2; i++) {
+        sum.q[i] = f64_add(p.q[i], p.q[1 - i], &st);
+    }
     if (sse_float_done(cpu, &st) < 0) {
         return RET_FAULT;
     }
     for (unsigned i = 0; i < 2; i++) {
-        d->q[i] = in->imm >> i & 1 ? sum : 0;
+        d->q[i] = in->imm >> i & 1 ? sum.q[i] : 0;
     }
     return RET_NEXT;
 }

@@ -19,7 +19,6 @@ enum {
     T_TEXT = 256,        /* bytes that are often equal, small numbers in general registers */
     T_FX = 512,          /* the memory operand is an image of fxsave */
     T_ALIGNED = 1024,
-    T_DOT = 2048,        /* a sum of several products */
 };
 
 typedef struct SseTemplate {
@@ -115,8 +114,8 @@ static const SseTemplate sse_templates[] = {
     { "addsubps", "f2 0f d0 /r", T_F32 }, { "addsubpd", "66 0f d0 /r", T_F64 }, { "haddps", "f2 0f 7c /r", T_F32 },
     { "haddpd", "66 0f 7c /r", T_F64 }, { "hsubps", "f2 0f 7d /r", T_F32 }, { "hsubpd", "66 0f 7d /r", T_F64 },
     XM_IMM("roundps", "3a 08 /r", T_F32), XM_IMM("roundpd", "3a 09 /r", T_F64), XM_IMM("roundss", "3a 0a /r", T_F32),
-    XM_IMM("roundsd", "3a 0b /r", T_F64), XM_IMM("dpps", "3a 40 /r", T_F32 | T_DOT),
-    XM_IMM("dppd", "3a 41 /r", T_F64 | T_DOT),
+    XM_IMM("roundsd", "3a 0b /r", T_F64), XM_IMM("dpps", "3a 40 /r", T_F32),
+    XM_IMM("dppd", "3a 41 /r", T_F64),
     /* Conversions */
     { "cvtps2pd", "0f 5a /r", T_F32 }, { "cvtpd2ps", "66 0f 5a /r", T_F64 }, { "cvtss2sd", "f3 0f 5a /r", T_F32 },
     { "cvtsd2ss", "f2 0f 5a /r", T_F64 }, { "cvtdq2ps", "0f 5b /r" }, { "cvtps2dq", "66 0f 5b /r", T_F32 },
