@@ -10,7 +10,11 @@
 
 #define ICH9_NUM_GSIS 24
 #define ICH9_GSI_PIRQ 16        /* of the first PCI interrupt line */
-#define ICH9_ACPI_ENABLE 2      /* what FADT tells to write to the SMI command port */
+#define ICH9_PM_CNT 0x04        /* offsets of the power management registers */
+#define ICH9_PM_TMR 0x08
+#define ICH9_PM_GPE0 0x20
+#define ICH9_PM_GPE0_LEN 16
+#define ICH9_ACPI_ENABLE 2      /* what tables made by SeaBIOS say to write to the SMI command port */
 #define ICH9_ACPI_DISABLE 3
 
 /** ich9_lpc_isa_bus: the bus of a realized ICH9-LPC. */

@@ -33,10 +33,6 @@
 
 #define NUM_PIRQS 8
 #define PM_SIZE 128
-#define PM_CNT 0x04
-#define PM_TMR 0x08
-#define PM_GPE0 0x20
-#define PM_GPE0_LEN 16
 #define PM_SMI_EN 0x30
 #define PM_SMI_SIZE 8
 #define SMI_EN_APMC 0x20            /* the command port raises SMIs: what firmware takes for "set up already" */
@@ -285,8 +281,9 @@ static void smi_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
     ICH9LPCState *s = opaque;
 
     s->smi[addr] = val;
-    if (addr == 0 && (val == ICH9_ACPI_ENABLE || val == ICH9_ACPI_DISABLE)) {
-        acpi_pm_smi_command(&s->pm, val == ICH9_ACPI_ENABLE ? ACPI_ENABLE : ACPI_DISABLE);
+    if (addr == 0) {
+        val = val == ICH9_ACPI_ENABLE ? ACPI_ENABLE : val == ICH9_ACPI_DISABLE ? ACPI_DISABLE : val;
+        acpi_pm_smi_command(&s->pm, val);
     }
 }
 
@@ -388,12 +385,12 @@ static bool ich9_lpc_realize(PCIDevice *dev, GError **errp)
     ich9_lpc_init_wmask(dev);
     ich9_lpc_defaults(s);
     qemu_init_irq(&s->sci, ich9_set_sci, s, 0);
-    acpi_pm_init(&s->pm, &s->sci, PM_GPE0_LEN);
+    acpi_pm_init(&s->pm, &s->sci, ICH9_PM_GPE0_LEN);
     memory_region_init(&s->pm_io, s, "ich9-pm", PM_SIZE);
     memory_region_add_subregion(&s->pm_io, 0, &s->pm.evt_io);
-    memory_region_add_subregion(&s->pm_io, PM_CNT, &s->pm.cnt_io);
-    memory_region_add_subregion(&s->pm_io, PM_TMR, &s->pm.tmr_io);
-    memory_region_add_subregion(&s->pm_io, PM_GPE0, &s->pm.gpe_io);
+    memory_region_add_subregion(&s->pm_io, ICH9_PM_CNT, &s->pm.cnt_io);
+    memory_region_add_subregion(&s->pm_io, ICH9_PM_TMR, &s->pm.tmr_io);
+    memory_region_add_subregion(&s->pm_io, ICH9_PM_GPE0, &s->pm.gpe_io);
     memory_region_init_io(&s->smi_en_io, s, &smi_en_ops, s, "acpi-smi", PM_SMI_SIZE);
     memory_region_add_subregion(&s->pm_io, PM_SMI_EN, &s->smi_en_io);
     memory_region_set_enabled(&s->pm_io, false);

@@ -5,43 +5,41 @@
  *
  * Owns: MachineState.board. Context: main thread, BQL held.
  */
-#include "machine/q35/q35.h"
+#include "machine/q35/q35_int.h"
 
 #include "base/bytes.h"
 #include "devices/ich9/ich9.h"
 #include "devices/q35/q35.h"
 #include "devices/table.h"
 #include "machine/pc/pc.h"
-#include "machine/x86/x86.h"
 
 /* The PCI hole begins where the window on configuration space does. */
 #define Q35_LOWMEM_MAX MCH_PCIEXBAR_DEFAULT
 #define Q35_LOWMEM_SPLIT 0x80000000ULL
-
-typedef struct Q35Board {
-    X86Machine x86;
-    DeviceState *lpc;
-} Q35Board;
+#define Q35_HPET_INTCAP 0xff0104            /* interrupt lines 2, 8 and 16 to 23 */
 
 static bool q35_init_devices(MachineState *ms, Q35Board *b, GError **errp)
 {
     X86Machine *x = &b->x86;
     DeviceState *host = x86_add_device(&q35_pcihost_class, sysbus_get_default(), NULL, errp);
     BusState *pci = host ? &q35_pci_bus(host)->bus : NULL;
-    DeviceState *mch = host ? x86_add_device(&mch_class, pci, "00.0", errp) : NULL;
     BusState *isa;
 
-    if (!mch) {
+    b->mch = host ? x86_add_device(&mch_class, pci, "00.0", errp) : NULL;
+    if (!b->mch) {
         return false;
     }
-    mch_connect(mch, host, &x->ram);
+    b->pci = q35_pci_bus(host);
+    mch_connect(b->mch, host, &x->ram);
     b->lpc = x86_add_device(&ich9_lpc_class, pci, "1f.0", errp);
     isa = b->lpc ? &ich9_lpc_isa_bus(b->lpc)->bus : NULL;
     if (!b->lpc || !x86_init_pics(x, isa, errp) || !x86_init_ioapic(x, errp)) {
         return false;
     }
     ich9_lpc_connect(b->lpc, x->gsi);
-    return x86_add_device(&ich9_ahci_class, pci, "1f.2", errp) && x86_init_isa_devices(ms, x, isa, errp);
+    return x86_add_device(&ich9_ahci_class, pci, "1f.2", errp) &&
+           x86_init_hpet(ms, x, ich9_lpc_isa_bus(b->lpc), Q35_HPET_INTCAP, errp) &&
+           x86_init_isa_devices(ms, x, isa, errp);
 }
 
 static bool q35_machine_init(MachineState *ms, GError **errp)
@@ -60,6 +58,7 @@ static bool q35_machine_ready(MachineState *ms, GError **errp)
 {
     Q35Board *b = ms->board;
 
+    x86_init_acpi(ms, &b->x86, &q35_acpi_ops);
     return x86_init_boot_order(ms, &b->x86, errp);
 }
 

@@ -83,7 +83,9 @@ void x86_acpi_host_resources(Aml *a, const X86Machine *x, PCIBus *bus, uint32_t 
     aml_word_io(a, 0xd00, 0xffff);
     aml_dword_memory(a, true, 0xa0000, 0xbffff);
     if (hole_end) {
-        aml_dword_memory(a, false, x->below_4g, hole - 1);
+        if (x->below_4g < hole) {
+            aml_dword_memory(a, false, x->below_4g, hole - 1);
+        }
         aml_dword_memory(a, false, hole_end, IOAPIC_DEFAULT_ADDRESS - 1);
     } else {
         aml_dword_memory(a, false, x->below_4g, IOAPIC_DEFAULT_ADDRESS - 1);
