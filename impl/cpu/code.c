@@ -16,8 +16,8 @@
 
 enum {
     CHUNK_SIZE = 64 * 1024,
-    MAX_CHUNKS = 128,
-    HASH_SIZE = 2048,
+    MAX_CHUNKS = 512,
+    HASH_SIZE = 16384,
     MAX_INSN_LEN = 15,
 };
 
@@ -66,10 +66,11 @@ void code_cache_flush(X86CPU *cpu)
     c->used = 0;
 }
 
-static CodeBlock *arena_alloc(X86CPU *cpu, unsigned n)
+/* Room for @n instructions and a copy of their bytes. */
+static CodeBlock *arena_alloc(X86CPU *cpu, unsigned n, unsigned bytes)
 {
     CodeCache *c = cpu->code;
-    size_t size = (block_size(n) + 15) & ~(size_t)15;
+    size_t size = (block_size(n) + bytes + 15) & ~(size_t)15;
     CodeBlock *b;
 
     if (c->used + size > CHUNK_SIZE) {
@@ -106,22 +107,43 @@ static CodePage arm_page(const FetchPage *p)
     return (CodePage){ .dirty = dirty, .gen = gen, .seen = __atomic_load_n(gen, __ATOMIC_RELAXED) };
 }
 
-static CodeBlock *hash_find(X86CPU *cpu, uint64_t ram_addr, uint64_t lin)
+/* The bytes that a block was made from; not kept for one that crosses pages. */
+static uint8_t *block_code(CodeBlock *b)
 {
+    return (uint8_t *)&b->insns[b->n];
+}
+
+/*
+ * The page was written, but perhaps not where the block is: firmware keeps data beside its code. The page is armed
+ * before the bytes are compared, so a later store is noticed (I1).
+ */
+static bool revalidate(CodeBlock *b, const FetchPage *p)
+{
+    if (b->page2.dirty) {
+        return false;
+    }
+    b->page = arm_page(p);
+    return memcmp(block_code(b), p->host + PAGE_OFFSET(b->ram_addr), b->bytes) == 0;
+}
+
+static CodeBlock *hash_find(X86CPU *cpu, const FetchPage *p, uint64_t lin)
+{
+    uint64_t ram_addr = p->rb->offset + p->offset + PAGE_OFFSET(lin);
     CodeBlock **link = &cpu->code->hash[hash_of(ram_addr)];
 
     while (*link) {
         CodeBlock *b = *link;
         FetchPage second;
 
-        if (!code_block_valid(b)) {
-            *link = b->next;   /* for good: generations only go up */
+        if (b->ram_addr != ram_addr || b->code_bits != cpu->code_bits) {
+            link = &b->next;
+            continue;
+        }
+        if (!code_block_valid(b) && !revalidate(b, p)) {
+            *link = b->next;
             continue;
         }
         link = &b->next;
-        if (b->ram_addr != ram_addr || b->code_bits != cpu->code_bits) {
-            continue;
-        }
         if (!b->page2.dirty) {
             return b;
         }
@@ -183,7 +205,7 @@ static CodeBlock *decode_single(X86CPU *cpu, uint64_t lin, const FetchPage *firs
         if (!gather(cpu, lin, first, buf, &len, &second)) {   /* again, now that both are armed */
             return NULL;
         }
-        b = arena_alloc(cpu, 1);
+        b = arena_alloc(cpu, 1, 0);
     }
     *b = (CodeBlock){
         .page = page, .page2 = page2, .n = 1, .code_bits = cpu->code_bits,
@@ -204,12 +226,14 @@ static CodeBlock *decode_single(X86CPU *cpu, uint64_t lin, const FetchPage *firs
 static CodeBlock *decode_block(X86CPU *cpu, uint64_t lin, const FetchPage *p)
 {
     Insn insns[BLOCK_MAX_INSNS];
-    unsigned pos = (unsigned)PAGE_OFFSET(lin), start = pos, n = 0;
+    uint8_t bytes[BLOCK_MAX_INSNS * MAX_INSN_LEN];
+    unsigned start = (unsigned)PAGE_OFFSET(lin), len = MIN(4096 - start, sizeof(bytes)), pos = 0, n = 0;
     CodePage page = arm_page(p);
     CodeBlock **head, *b;
 
-    while (n < BLOCK_MAX_INSNS && pos < 4096) {
-        if (insn_decode(cpu->code_bits, p->host + pos, 4096 - pos, pos - start, &insns[n]) == DECODE_MORE) {
+    memcpy(bytes, p->host + start, len);   /* once: what is decoded is what is kept to compare with */
+    while (n < BLOCK_MAX_INSNS && pos < len) {
+        if (insn_decode(cpu->code_bits, bytes + pos, len - pos, pos, &insns[n]) == DECODE_MORE) {
             break;   /* it crosses into the next page */
         }
         if (n > 0 && (insns[n].flags & IF_ALONE)) {
@@ -223,12 +247,13 @@ static CodeBlock *decode_block(X86CPU *cpu, uint64_t lin, const FetchPage *p)
     if (n == 0) {
         return decode_single(cpu, lin, p);
     }
-    b = arena_alloc(cpu, n);
+    b = arena_alloc(cpu, n, pos);
     *b = (CodeBlock){
-        .page = page, .n = (uint8_t)n, .code_bits = cpu->code_bits, .bytes = (uint16_t)(pos - start),
+        .page = page, .n = (uint8_t)n, .code_bits = cpu->code_bits, .bytes = (uint16_t)pos,
         .ram_addr = p->rb->offset + p->offset + start,
     };
     memcpy(b->insns, insns, n * sizeof(Insn));
+    memcpy(block_code(b), bytes, pos);
     head = &cpu->code->hash[hash_of(b->ram_addr)];
     b->next = *head;
     *head = b;
@@ -247,7 +272,7 @@ CodeBlock *code_find_slow(X86CPU *cpu, uint64_t lin)
         return decode_single(cpu, lin, &p);   /* not RAM */
     }
     mmu_fetch_current(cpu, &p);
-    b = hash_find(cpu, p.rb->offset + p.offset + PAGE_OFFSET(lin), lin);
+    b = hash_find(cpu, &p, lin);
     if (!b) {
         b = decode_block(cpu, lin, &p);
     }
