@@ -49,6 +49,12 @@ def test_selftest(boot, golden):
     golden("selftest", machine.serial())
 
 
+def test_selftest_of_x87_and_vectors(boot, golden):
+    machine = boot("selftest-fpu")
+    assert machine.wait() == PASSED
+    golden("selftest-fpu", machine.serial())
+
+
 def test_ways_to_reset(boot, golden):
     machine = boot("reset")
     assert machine.wait() == PASSED
