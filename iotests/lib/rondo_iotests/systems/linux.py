@@ -9,20 +9,22 @@
 from ..vm import VM
 from .console import BOOT_TIMEOUT, Console
 from .disk import PASSWORD
-from .initramfs import READY, make_initramfs
+from .initramfs import DISK_MODULES, NET_MODULES, READY, make_initramfs
 from .packages import kernel
 
 
 class LinuxVM(VM):
-    """A VM whose first serial port is a Console. @direct: started from Debian's kernel and the small initramfs."""
+    """A VM whose first serial port is a Console. @direct: started from Debian's kernel and the small initramfs, which
+    loads @modules besides those of disks and networks."""
 
-    def __init__(self, directory, flavour="cloud", direct=True, memory="512", append="", args=(), files=None, **kwargs):
+    def __init__(self, directory, flavour="cloud", direct=True, memory="512", append="", args=(), files=None, modules=(),
+                 **kwargs):
         super().__init__(directory, **kwargs)
         self.console = None
         self.args = ["-m", memory, "-serial", f"unix:{self.console_path}", *self.args, *map(str, args)]
         if direct:
             k = kernel(flavour)
-            initrd = make_initramfs(k, files=files)
+            initrd = make_initramfs(k, DISK_MODULES + NET_MODULES + tuple(modules), files)
             self.args += ["-kernel", str(k.image), "-initrd", str(initrd), "-append",
                           f"console=ttyS0 panic=-1 {append}".strip()]
 
