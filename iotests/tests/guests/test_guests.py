@@ -33,7 +33,7 @@ def boot(request, vm, requires):
         cpu = ["-accel", "tcg", "-cpu", "max"]
     else:
         requires.program("rondo")
-        cpu = []
+        cpu = ["-cpu", "max"]
     return start
 
 
