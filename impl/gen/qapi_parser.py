@@ -36,7 +36,7 @@ class Doc:
         self.members = {}
         target = self.body
         for line in lines:
-            match = re.match(r'@([A-Za-z_][A-Za-z0-9_.-]*):\s*(.*)', line)
+            match = re.match(r'@([A-Za-z0-9_][A-Za-z0-9_.-]*):\s*(.*)', line)
             if match and self.symbol is None:
                 self.symbol = match.group(1)
             elif match:

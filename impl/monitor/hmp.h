@@ -28,6 +28,8 @@ extern const HmpCommand hmp_info_commands[];
 /* Handlers that are not in the file of their table (qmp_cmds_net.c). */
 HmpHandler hmp_netdev_add, hmp_netdev_del, hmp_set_link, hmp_hostfwd_add, hmp_hostfwd_remove, hmp_balloon;
 HmpHandler hmp_info_network, hmp_info_usernet, hmp_info_balloon;
+/* Of hmp_cmds_ui.c. */
+HmpHandler hmp_screendump, hmp_sendkey;
 
 /** hmp_name_matches: is @name one of the alternatives in @names ("cont|c")? */
 bool hmp_name_matches(const char *names, const char *name);

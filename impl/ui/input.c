@@ -6,6 +6,7 @@
 
 #include "aio/timer.h"
 #include "machine/runstate.h"
+#include "sched/machine.h"
 #include "ui/ui_int.h"
 
 #define KEY_QUEUE_MAX 1024
@@ -54,9 +55,18 @@ void qemu_input_event_send_key_number(unsigned qnum, bool down)
     }
 }
 
+unsigned qemu_input_buttons(void)
+{
+    const UIState *ui = machine_state(MACHINE_UI);
+
+    return ui ? ui->buttons : 0;
+}
+
 void qemu_input_send_pointer(int dx, int dy, int dz, unsigned buttons)
 {
     GPtrArray *inputs = ui_state()->inputs;
+
+    ui_state()->buttons = buttons;
 
     for (unsigned i = 0; runstate_is_running() && i < inputs->len; i++) {
         InputHandler *h = g_ptr_array_index(inputs, i);
@@ -116,6 +126,7 @@ bool input_send_keys(const unsigned *qnums, unsigned n, unsigned hold_ms, GError
     QueuedKey pause = { .delay_ms = MAX(hold_ms, 1) };
 
     if (!ui->inputs->len) {
+        ui_state_release();
         return true;            /* no keyboard: nobody hears them */
     }
     if (idle) {

@@ -16,9 +16,9 @@
 
 #define QNUM_PAUSE 0xc6
 #define QNUM_PRINT 0xb7
-#define INPUT_BUTTON_LEFT 1u
-#define INPUT_BUTTON_MIDDLE 2u
-#define INPUT_BUTTON_RIGHT 4u
+#define UI_BUTTON_LEFT 1u
+#define UI_BUTTON_MIDDLE 2u
+#define UI_BUTTON_RIGHT 4u
 
 typedef struct QemuInputHandler {
     void (*key)(void *opaque, unsigned qnum, bool down);
@@ -32,6 +32,8 @@ void qemu_input_handler_unregister(const QemuInputHandler *ops, void *opaque);
 
 void qemu_input_event_send_key_number(unsigned qnum, bool down);
 void qemu_input_send_pointer(int dx, int dy, int dz, unsigned buttons);
+/** qemu_input_buttons: those that were down in the last pointer event. */
+unsigned qemu_input_buttons(void);
 
 /** input_qnum_from_name: "ret", "ctrl", "a" as in QKeyCode, or "0x1c"; 0: no such key. */
 unsigned input_qnum_from_name(const char *name);

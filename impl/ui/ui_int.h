@@ -10,6 +10,7 @@ typedef struct UIState {
     GPtrArray *consoles;        /* of QemuConsole */
     GPtrArray *listeners;       /* of DisplayChangeListener, borrowed */
     GPtrArray *inputs;          /* of InputHandler */
+    unsigned buttons;           /* of the last pointer event */
     struct KeyQueue *keys;      /* of send-key; NULL: nothing pending */
     GPtrArray *vnc;             /* of VncDisplay */
 } UIState;

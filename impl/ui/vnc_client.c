@@ -133,8 +133,8 @@ static void vnc_pointer(VncState *vs, const VncMessage *m)
     int dy = vs->relative ? m->y - 0x7fff : m->y - vs->last_y;
     unsigned pressed = m->buttons & ~vs->last_buttons;
     int dz = (pressed & 0x08 ? -1 : 0) + (pressed & 0x10 ? 1 : 0);
-    unsigned buttons = (m->buttons & 1 ? INPUT_BUTTON_LEFT : 0) | (m->buttons & 2 ? INPUT_BUTTON_MIDDLE : 0) |
-                       (m->buttons & 4 ? INPUT_BUTTON_RIGHT : 0);
+    unsigned buttons = (m->buttons & 1 ? UI_BUTTON_LEFT : 0) | (m->buttons & 2 ? UI_BUTTON_MIDDLE : 0) |
+                       (m->buttons & 4 ? UI_BUTTON_RIGHT : 0);
 
     vs->last_x = m->x;
     vs->last_y = m->y;

@@ -5,6 +5,7 @@
 #include "devices/ahci/ahci.h"
 
 #include "base/bytes.h"
+#include "devices/pci/msi.h"
 #include "devices/table.h"
 #include "migration/vmstate.h"
 
@@ -24,7 +25,16 @@ void ahci_update_irq(AHCIState *h)
             h->is |= 1u << i;
         }
     }
-    pci_set_irq(&h->dev, h->is && h->ghc & GHC_IE);
+    if (!msi_enabled(&h->dev)) {
+        pci_set_irq(&h->dev, h->is && h->ghc & GHC_IE);
+    } else if (h->is && h->ghc & GHC_IE) {
+        bool before = h->in_dma;
+
+        /* Again after each look of the guest at what is still pending: a message too many does no harm. */
+        h->in_dma = true;       /* (I3): the guest chose the address */
+        msi_notify(&h->dev, 0);
+        h->in_dma = before;
+    }
 }
 
 static void ahci_reset_hba(AHCIState *h)
@@ -154,6 +164,7 @@ static bool ahci_realize(PCIDevice *dev, GError **errp)
 
     dev->config[PCI_INTERRUPT_PIN] = 1;
     dev->config[0x90] = 1 << 6; /* AHCI mode */
+    msi_init(dev, 0x80, 1, true, false);
     memory_region_init_io(&h->mem, h, &ahci_mem_ops, h, "ahci", AHCI_MEM_SIZE);
     memory_region_init_io(&h->idp, h, &ahci_idp_ops, h, "ahci-idp", 32);
     pci_register_bar(dev, 4, PCI_BASE_ADDRESS_SPACE_IO, &h->idp);

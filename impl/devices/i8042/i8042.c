@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The keyboard controller, as far as systems without a keyboard use it: self test, command byte, output port
- * (A20 gate, reset) and the reset pulse 0xfe. Keyboard and mouse answer nothing.
+ * The keyboard controller: command byte, output port (A20 gate, reset), and the way of bytes between the host and the
+ * keyboard and mouse behind it.
  *
- * Source: IBM PC/AT technical reference, keyboard controller.
+ * I1  The output buffer holds one byte; the interrupt line of the device it came from is high while it waits, if the
+ *     command byte lets it. The next byte comes when that one has been read.
+ * Source: IBM PC/AT technical reference, keyboard controller; PS/2 technical reference for the auxiliary device.
  */
 #include "devices/i8042/i8042.h"
 
+#include "devices/i8042/ps2.h"
 #include "devices/isa/isa.h"
 #include "devices/table.h"
 #include "machine/runstate.h"
 #include "migration/vmstate.h"
+#include "ui/input.h"
 
 #define KBD_STAT_OBF 0x01
 #define KBD_STAT_SELFTEST 0x04
 #define KBD_STAT_CMD 0x08
 #define KBD_STAT_UNLOCKED 0x10
+#define KBD_STAT_MOUSE_OBF 0x20
+#define KBD_MODE_KBD_INT 0x01
+#define KBD_MODE_MOUSE_INT 0x02
+#define KBD_MODE_SYS 0x04
+#define KBD_MODE_DISABLE_KBD 0x10
+#define KBD_MODE_DISABLE_MOUSE 0x20
+#define KBD_MODE_TRANSLATE 0x40
 #define KBD_OUT_RESET 0x01
 #define KBD_OUT_A20 0x02
 
@@ -29,6 +40,11 @@ typedef struct I8042State {
     uint8_t mode;
     uint8_t outport;
     uint8_t obdata;
+    bool reply_pending;         /* the controller itself has something to say */
+    bool reply_aux;
+    uint8_t reply;
+    PS2Kbd kbd;
+    PS2Mouse mouse;
 } I8042State;
 
 void i8042_connect_a20(DeviceState *dev, qemu_irq a20)
@@ -36,11 +52,81 @@ void i8042_connect_a20(DeviceState *dev, qemu_irq a20)
     ((I8042State *)dev)->a20_out = a20;
 }
 
-static void i8042_reply(I8042State *s, uint8_t val)
+/* ---- The output buffer (I1) ---- */
+
+static void i8042_update_irq(I8042State *s)
+{
+    bool full = s->status & KBD_STAT_OBF;
+    bool aux = s->status & KBD_STAT_MOUSE_OBF;
+
+    qemu_set_irq(isa_get_irq(&s->parent, 1), full && !aux && s->mode & KBD_MODE_KBD_INT);
+    qemu_set_irq(isa_get_irq(&s->parent, 12), full && aux && s->mode & KBD_MODE_MOUSE_INT);
+}
+
+static void i8042_load(I8042State *s, uint8_t val, bool aux)
 {
     s->obdata = val;
-    s->status |= KBD_STAT_OBF;
+    s->status |= KBD_STAT_OBF | (aux ? KBD_STAT_MOUSE_OBF : 0);
 }
+
+static void i8042_update(I8042State *s)
+{
+    if (!(s->status & KBD_STAT_OBF)) {
+        s->status &= ~KBD_STAT_MOUSE_OBF;
+        if (s->reply_pending) {
+            s->reply_pending = false;
+            i8042_load(s, s->reply, s->reply_aux);
+        } else if (s->kbd.q.count && !(s->mode & KBD_MODE_DISABLE_KBD)) {
+            i8042_load(s, ps2_read(&s->kbd.q), false);
+        } else if (s->mouse.q.count && !(s->mode & KBD_MODE_DISABLE_MOUSE)) {
+            i8042_load(s, ps2_read(&s->mouse.q), true);
+        }
+    }
+    i8042_update_irq(s);
+}
+
+/* What the controller says goes before what its devices say, and replaces what it said before. */
+static void i8042_reply_from(I8042State *s, uint8_t val, bool aux)
+{
+    s->reply = val;
+    s->reply_aux = aux;
+    s->reply_pending = true;
+    s->status &= ~KBD_STAT_OBF;
+    i8042_update_irq(s);
+    i8042_update(s);
+}
+
+static void i8042_reply(I8042State *s, uint8_t val)
+{
+    i8042_reply_from(s, val, false);
+}
+
+static void i8042_set_mode(I8042State *s, uint8_t mode)
+{
+    s->mode = mode;
+    s->kbd.translate = mode & KBD_MODE_TRANSLATE;
+    i8042_update(s);
+}
+
+static void i8042_key(void *opaque, unsigned qnum, bool down)
+{
+    I8042State *s = opaque;
+
+    ps2_kbd_key(&s->kbd, qnum, down);
+    i8042_update(s);
+}
+
+static void i8042_pointer(void *opaque, int dx, int dy, int dz, unsigned buttons)
+{
+    I8042State *s = opaque;
+
+    ps2_mouse_move(&s->mouse, dx, dy, dz, buttons);
+    i8042_update(s);
+}
+
+static const QemuInputHandler i8042_input = { .key = i8042_key, .pointer = i8042_pointer };
+
+/* ---- Registers ---- */
 
 static void i8042_write_outport(I8042State *s, uint8_t val)
 {
@@ -79,20 +165,20 @@ static void i8042_write_command(void *opaque, hwaddr addr, uint64_t val, unsigne
         i8042_reply(s, 0x55);
         break;
     case 0xa7:
-        s->mode |= 0x20;
+        i8042_set_mode(s, s->mode | KBD_MODE_DISABLE_MOUSE);
         break;
     case 0xa8:
-        s->mode &= ~0x20;
+        i8042_set_mode(s, s->mode & ~KBD_MODE_DISABLE_MOUSE);
         break;
     case 0xa9:
     case 0xab:
         i8042_reply(s, 0x00);
         break;
     case 0xad:
-        s->mode |= 0x10;
+        i8042_set_mode(s, s->mode | KBD_MODE_DISABLE_KBD);
         break;
     case 0xae:
-        s->mode &= ~0x10;
+        i8042_set_mode(s, s->mode & ~KBD_MODE_DISABLE_KBD);
         break;
     case 0xd0:
         i8042_reply(s, s->outport);
@@ -122,14 +208,22 @@ static void i8042_write_data(void *opaque, hwaddr addr, uint64_t val, unsigned s
     s->status &= ~KBD_STAT_CMD;
     switch (cmd) {
     case 0x60:
-        s->mode = val;
+        i8042_set_mode(s, val);
         break;
     case 0xd1:
         i8042_write_outport(s, val);
         break;
     case 0xd2:
     case 0xd3:
-        i8042_reply(s, val);
+        i8042_reply_from(s, val, cmd == 0xd3);
+        break;
+    case 0xd4:
+        ps2_mouse_write(&s->mouse, val);
+        i8042_set_mode(s, s->mode & ~KBD_MODE_DISABLE_MOUSE);
+        break;
+    case 0:
+        ps2_kbd_write(&s->kbd, val);
+        i8042_set_mode(s, s->mode & ~KBD_MODE_DISABLE_KBD);
         break;
     default:
         break;
@@ -139,9 +233,14 @@ static void i8042_write_data(void *opaque, hwaddr addr, uint64_t val, unsigned s
 static uint64_t i8042_read_data(void *opaque, hwaddr addr, unsigned size)
 {
     I8042State *s = opaque;
+    uint8_t val = s->obdata;
 
-    s->status &= ~KBD_STAT_OBF;
-    return s->obdata;
+    if (s->status & KBD_STAT_OBF) {
+        s->status &= ~KBD_STAT_OBF;
+        i8042_update_irq(s);    /* low before it rises again for the next byte */
+        i8042_update(s);
+    }
+    return val;
 }
 
 static const MemoryRegionOps i8042_data_ops = {
@@ -165,6 +264,12 @@ static void i8042_reset(DeviceState *dev)
     s->outport = KBD_OUT_RESET | KBD_OUT_A20 | 0xcc;
     s->write_cmd = 0;
     s->obdata = 0;
+    s->reply_pending = s->reply_aux = false;
+    s->reply = 0;
+    ps2_kbd_reset(&s->kbd);
+    s->kbd.translate = false;
+    ps2_mouse_reset(&s->mouse);
+    i8042_update_irq(s);
 }
 
 static bool i8042_realize(DeviceState *dev, GError **errp)
@@ -175,6 +280,7 @@ static bool i8042_realize(DeviceState *dev, GError **errp)
     isa_register_ioport(&s->parent, &s->data_io, 0x60);
     memory_region_init_io(&s->cmd_io, s, &i8042_cmd_ops, s, "i8042-cmd", 1);
     isa_register_ioport(&s->parent, &s->cmd_io, 0x64);
+    qemu_input_handler_register(&i8042_input, s);
     return true;
 }
 
@@ -182,6 +288,7 @@ static void i8042_unrealize(DeviceState *dev)
 {
     I8042State *s = (I8042State *)dev;
 
+    qemu_input_handler_unregister(&i8042_input, s);
     isa_unregister_ioport(&s->parent, &s->data_io);
     isa_unregister_ioport(&s->parent, &s->cmd_io);
     s->a20_out = NULL;
@@ -189,14 +296,19 @@ static void i8042_unrealize(DeviceState *dev)
 
 static const VMStateDescription vmstate_i8042 = {
     .name = "pckbd",
-    .version_id = 3,
-    .minimum_version_id = 3,
+    .version_id = 4,
+    .minimum_version_id = 4,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT8(write_cmd, I8042State),
         VMSTATE_UINT8(status, I8042State),
         VMSTATE_UINT8(mode, I8042State),
         VMSTATE_UINT8(outport, I8042State),
         VMSTATE_UINT8(obdata, I8042State),
+        VMSTATE_BOOL(reply_pending, I8042State),
+        VMSTATE_BOOL(reply_aux, I8042State),
+        VMSTATE_UINT8(reply, I8042State),
+        VMSTATE_STRUCT(kbd, I8042State, 0, vmstate_ps2_kbd, PS2Kbd),
+        VMSTATE_STRUCT(mouse, I8042State, 0, vmstate_ps2_mouse, PS2Mouse),
         VMSTATE_END_OF_LIST()
     },
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The keyboard controller, without a keyboard.
+ * The keyboard controller with its keyboard and mouse. Context: BQL held.
  */
 #ifndef DEVICES_I8042_I8042_H
 #define DEVICES_I8042_I8042_H
