@@ -13,8 +13,8 @@ void hmp_screendump(Monitor *mon, HmpArgs *args)
 {
     GError *err = NULL;
 
-    qmp_screendump(hmp_arg_str(args, "filename"), hmp_arg_str(args, "device"), true, hmp_arg_int(args, "head", 0), false,
-                   IMAGE_FORMAT_PPM, &err);
+    qmp_screendump(hmp_arg_str(args, "filename"), hmp_arg_str(args, "device"), true, hmp_arg_int(args, "head", 0),
+                   false, IMAGE_FORMAT_PPM, &err);
     hmp_handle_error(mon, err);
 }
 
