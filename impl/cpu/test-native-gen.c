@@ -3,8 +3,8 @@
  * rondo-cpu-fuzz: random instructions.
  *
  * Random bytes in the shape of an instruction are given to Zydis; what comes out is kept if it is comparable: an
- * instruction both processors have, at privilege 3, with memory operands only where memory is (relative to r15,
- * which nothing may write), that neither leaves the sequence nor depends on the machine around it.
+ * instruction both processors have, at privilege 3, with memory operands only where memory is (relative to r15, in
+ * 32-bit code ebp, which nothing may write), that neither leaves the sequence nor depends on the machine around it.
  */
 #include "cpu/test-native.h"
 
@@ -40,6 +40,7 @@ static bool mnemonic_excluded(ZydisMnemonic m)
     case ZYDIS_MNEMONIC_POPF: case ZYDIS_MNEMONIC_POPFQ: case ZYDIS_MNEMONIC_ENTER: case ZYDIS_MNEMONIC_LEAVE:
     case ZYDIS_MNEMONIC_XBEGIN: case ZYDIS_MNEMONIC_XABORT: case ZYDIS_MNEMONIC_XEND: case ZYDIS_MNEMONIC_UD0:
     case ZYDIS_MNEMONIC_UD1: case ZYDIS_MNEMONIC_UD2: case ZYDIS_MNEMONIC_INT3: case ZYDIS_MNEMONIC_INT1:
+    case ZYDIS_MNEMONIC_POPA: case ZYDIS_MNEMONIC_POPAD: case ZYDIS_MNEMONIC_POPFD:
     case ZYDIS_MNEMONIC_INT: case ZYDIS_MNEMONIC_HLT: case ZYDIS_MNEMONIC_MONITOR: case ZYDIS_MNEMONIC_MWAIT:
     /* depend on what one put there before, or are the same only nearly */
     case ZYDIS_MNEMONIC_FXRSTOR: case ZYDIS_MNEMONIC_FXRSTOR64: case ZYDIS_MNEMONIC_F2XM1:
@@ -81,7 +82,7 @@ static int class_of(const ZydisDecodedInstruction *insn)
     }
 }
 
-static bool operand_allowed(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *o)
+static bool operand_allowed(const ZydisDecodedOperand *o, unsigned bits)
 {
     if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
         ZydisRegister r = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, o->reg.value);
@@ -92,7 +93,8 @@ static bool operand_allowed(const ZydisDecodedInstruction *insn, const ZydisDeco
             return hidden && !(o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
         }
         if (!hidden && (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) {
-            return r != ZYDIS_REGISTER_RSP && r != ZYDIS_REGISTER_R14 && r != ZYDIS_REGISTER_R15;
+            return r != ZYDIS_REGISTER_RSP && (bits == 64 ? r != ZYDIS_REGISTER_R14 && r != ZYDIS_REGISTER_R15
+                                                          : r != ZYDIS_REGISTER_RBP);
         }
         return true;
     }
@@ -108,6 +110,9 @@ static bool operand_allowed(const ZydisDecodedInstruction *insn, const ZydisDeco
         }
         if (o->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN) {
             return true;   /* strings and the stack: see make_item() */
+        }
+        if (bits == 32) {
+            return base == ZYDIS_REGISTER_RBP && index == ZYDIS_REGISTER_NONE;
         }
         return base == ZYDIS_REGISTER_R15 && (index == ZYDIS_REGISTER_NONE || index == ZYDIS_REGISTER_R14);
     }
@@ -136,11 +141,11 @@ static bool undefined_form(const Candidate *c)
     return false;
 }
 
-static bool our_cpu_has(const uint8_t *bytes)
+static bool our_cpu_has(const uint8_t *bytes, unsigned bits)
 {
     Insn in;
 
-    return insn_decode(64, bytes, 15, 0, &in) == DECODE_OK && in.fn != op_ud;
+    return insn_decode(bits, bytes, 15, 0, &in) == DECODE_OK && in.fn != op_ud;
 }
 
 static bool comparable(const Candidate *c, const NativeChoice *choice)
@@ -158,7 +163,7 @@ static bool comparable(const Candidate *c, const NativeChoice *choice)
         return false;
     }
     for (unsigned i = 0; i < c->insn.operand_count; i++) {
-        if (!operand_allowed(&c->insn, &c->ops[i])) {
+        if (!operand_allowed(&c->ops[i], choice->bits)) {
             return false;
         }
     }
@@ -167,8 +172,11 @@ static bool comparable(const Candidate *c, const NativeChoice *choice)
 
 /* ---- Bytes ---- */
 
-/* An operand in memory: r15 plus displacement, sometimes plus scaled r14; mostly aligned, rarely beyond the pages. */
-static unsigned put_memory(uint8_t *p, unsigned reg, uint8_t *rex)
+/*
+ * An operand in memory: r15 or ebp plus displacement, sometimes plus scaled r14; mostly aligned, rarely beyond the
+ * pages.
+ */
+static unsigned put_memory(uint8_t *p, unsigned reg, unsigned bits, uint8_t *rex)
 {
     int32_t disp = (int32_t)rnd_below(0xf00) - 0x800;
     unsigned n = 0;
@@ -179,7 +187,12 @@ static unsigned put_memory(uint8_t *p, unsigned reg, uint8_t *rex)
     if (chance(3)) {
         disp = DATA_SIZE / 2 - (int32_t)rnd_below(20);
     }
-    *rex |= 1;
+    if (bits == 32) {
+        p[n++] = (uint8_t)(0x80 | reg << 3 | R_EBP);
+        memcpy(p + n, &disp, 4);
+        return n + 4;
+    }
+    *rex |= 0x41;
     if (chance(30)) {
         *rex |= 2;
         p[n++] = (uint8_t)(0x80 | reg << 3 | 4);
@@ -220,14 +233,16 @@ static void choose_opcode(unsigned classes, unsigned *escape, unsigned *opcode, 
 static unsigned random_bytes(uint8_t *p, const NativeChoice *choice)
 {
     unsigned escape, opcode, n = 0, modrm_len = 1;
-    uint8_t prefix, rex = chance(70) ? (uint8_t)(0x40 | (rnd64() & 15)) : 0, modrm[8];
+    uint8_t prefix, rex = 0, modrm[8];
     bool in_memory = chance(45);
     uint64_t rest = rnd64();
 
     choose_opcode(choice->classes, &escape, &opcode, &prefix);
+    if (choice->bits == 64 && chance(70)) {
+        rex = (uint8_t)(0x40 | (rnd64() & 15));
+    }
     if (in_memory) {
-        rex |= 0x40;
-        modrm_len = put_memory(modrm, (unsigned)rnd64() & 7, &rex);
+        modrm_len = put_memory(modrm, (unsigned)rnd64() & 7, choice->bits, &rex);
     } else {
         modrm[0] = 0xc0 | (uint8_t)rnd64();
     }
@@ -273,13 +288,17 @@ static void put_mov(NativeItem *it, unsigned reg, uint32_t v)
     put(it, &v, 4);
 }
 
-/* mov dword [r15 + disp], 0 */
-static void put_clear(NativeItem *it, int32_t disp)
+/* mov dword [r15 + disp], 0, or with ebp */
+static void put_clear(NativeItem *it, unsigned bits, int32_t disp)
 {
-    const uint8_t op[3] = { 0x41, 0xc7, 0x87 };
+    static const uint8_t op64[3] = { 0x41, 0xc7, 0x87 }, op32[2] = { 0xc7, 0x85 };
     uint32_t zero = 0;
 
-    put(it, op, 3);
+    if (bits == 64) {
+        put(it, op64, 3);
+    } else {
+        put(it, op32, 2);
+    }
     put(it, &disp, 4);
     put(it, &zero, 4);
 }
@@ -330,7 +349,7 @@ static void put_before(NativeItem *it, const Candidate *c)
 }
 
 /* What the instruction wrote that cannot be compared: pointers and opcodes in x87 images. */
-static void put_after(NativeItem *it, const Candidate *c)
+static void put_after(NativeItem *it, const Candidate *c, unsigned bits)
 {
     ZydisMnemonic m = c->insn.mnemonic;
     bool narrow = c->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE;
@@ -338,15 +357,15 @@ static void put_after(NativeItem *it, const Candidate *c)
 
     if (m == ZYDIS_MNEMONIC_FNSTENV || m == ZYDIS_MNEMONIC_FNSAVE) {
         disp += narrow ? 6 : 12;
-        put_clear(it, disp);
-        put_clear(it, disp + 4);
+        put_clear(it, bits, disp);
+        put_clear(it, bits, disp + 4);
         if (!narrow) {
-            put_clear(it, disp + 8);
-            put_clear(it, disp + 12);
+            put_clear(it, bits, disp + 8);
+            put_clear(it, bits, disp + 12);
         }
     } else if (m == ZYDIS_MNEMONIC_FXSAVE || m == ZYDIS_MNEMONIC_FXSAVE64) {
         for (int32_t off = 4; off < 24; off += 4) {
-            put_clear(it, disp + off);
+            put_clear(it, bits, disp + off);
         }
     }
 }
@@ -374,7 +393,8 @@ static bool usable(const Candidate *c)
     if (image && (c->ops[0].type != ZYDIS_OPERAND_TYPE_MEMORY || c->ops[0].mem.index != ZYDIS_REGISTER_NONE)) {
         return false;
     }
-    if (may_end_half_done(c)) {
+    if (may_end_half_done(c) || (m == ZYDIS_MNEMONIC_MASKMOVQ && c->insn.address_width == 16) ||
+        (m == ZYDIS_MNEMONIC_MASKMOVDQU && c->insn.address_width == 16)) {
         return false;
     }
     if (is_bit_string(c) && (ZydisRegisterGetId(c->ops[1].reg.value) & 7) >= R_ESP &&
@@ -396,11 +416,14 @@ static void set_flags(NativeItem *it, const Candidate *c)
 }
 
 /* A jump: forward over some of the items that follow; native_emit() fills in the distance. */
-static bool set_jump(NativeItem *it, const Candidate *c)
+static bool set_jump(NativeItem *it, const Candidate *c, unsigned bits)
 {
     it->jump = -1;
     if (c->insn.meta.category != ZYDIS_CATEGORY_COND_BR) {
         return true;
+    }
+    if (bits == 32 && (c->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE)) {
+        return false;   /* to the first 64 KiB */
     }
     it->jump = 1 + (int)rnd_below(4);
     return c->ops[0].size == 8 || c->ops[0].size == 32 || c->ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
@@ -418,12 +441,12 @@ static void make_item(NativeItem *it, const ZydisDecoder *z, const NativeChoice 
             !usable(&c) || (c.insn.cpu_flags && (c.insn.cpu_flags->tested & tainted))) {
             continue;
         }
-        if (!our_cpu_has(bytes)) {
+        if (!our_cpu_has(bytes, choice->bits)) {
             gen.missing[c.insn.mnemonic]++;
             continue;
         }
         *it = (NativeItem){ 0 };
-        if (!set_jump(it, &c)) {
+        if (!set_jump(it, &c, choice->bits)) {
             continue;
         }
         set_flags(it, &c);
@@ -433,7 +456,7 @@ static void make_item(NativeItem *it, const ZydisDecoder *z, const NativeChoice 
         it->insn_off = it->len;
         it->insn_len = c.insn.length;
         put(it, bytes, c.insn.length);
-        put_after(it, &c);
+        put_after(it, &c, choice->bits);
         return;
     }
 }
@@ -462,7 +485,10 @@ void native_gen_sequence(NativeSeq *seq, const NativeChoice *choice)
     unsigned n = 1 + (unsigned)rnd_below(MAX_ITEMS - 1);
     ZydisDecoder z;
 
-    (void)ZydisDecoderInit(&z, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);   /* these arguments cannot fail */
+    seq->bits = choice->bits;
+    /* These arguments cannot fail. */
+    (void)ZydisDecoderInit(&z, choice->bits == 64 ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LONG_COMPAT_32,
+                           choice->bits == 64 ? ZYDIS_STACK_WIDTH_64 : ZYDIS_STACK_WIDTH_32);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
     for (seq->n = 0; seq->n < n; seq->n++) {
@@ -507,9 +533,10 @@ void native_describe(const NativeSeq *seq, GString *out)
 
     for (unsigned pos = 0; pos < len;) {
         ZydisDisassembledInstruction d;
+        ZydisMachineMode mode = seq->bits == 64 ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LONG_COMPAT_32;
         ZyanU64 rip = CODE_BASE + pos;
 
-        if (ZYAN_FAILED(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, rip, code + pos, len - pos, &d))) {
+        if (ZYAN_FAILED(ZydisDisassembleIntel(mode, rip, code + pos, len - pos, &d))) {
             g_string_append_printf(out, "  %03x  ??\n", pos);
             return;
         }

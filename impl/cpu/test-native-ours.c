@@ -94,7 +94,7 @@ void ours_cleanup(void)
     machine_free(m);
 }
 
-static void load_state(const NativeRegs *r)
+static void load_state(const NativeRegs *r, unsigned bits)
 {
     cpu_x86_reset(cpu);
     cpu->halted = false;
@@ -113,7 +113,8 @@ static void load_state(const NativeRegs *r)
             .limit = 0xffffffffu, .selector = SEL_USER_SS,
         };
     }
-    cpu->segs[R_CS].flags = DESC_P | DESC_S | DESC_CS | DESC_R | DESC_A | DESC_L | DESC_G | 3u << DESC_DPL_SHIFT;
+    cpu->segs[R_CS].flags = DESC_P | DESC_S | DESC_CS | DESC_R | DESC_A | DESC_G | 3u << DESC_DPL_SHIFT |
+                            (bits == 64 ? DESC_L : DESC_B);
     cpu->segs[R_CS].selector = SEL_USER_CS;
     cpu->cpl = 3;
     memcpy(cpu->regs, r->gpr, sizeof(r->gpr));
@@ -145,7 +146,7 @@ static void store_state(NativeRegs *r)
     memcpy(r->fx + 160, cpu->fpu.xmm, sizeof(cpu->fpu.xmm));
 }
 
-void ours_run(const uint8_t *code, unsigned len, NativeCase *c)
+void ours_run(const uint8_t *code, unsigned len, unsigned bits, NativeCase *c)
 {
     uint64_t executed;
     CpuExitReason reason;
@@ -155,7 +156,7 @@ void ours_run(const uint8_t *code, unsigned len, NativeCase *c)
     memcpy(mem + P_DATA, c->mem.data, DATA_SIZE);
     memcpy(mem + P_STACK, c->mem.stack, STACK_SIZE);
     memory_region_set_dirty(&ram, P_CODE, RAM_SIZE - P_CODE);
-    load_state(&c->regs);
+    load_state(&c->regs, bits);
     do {
         reason = cpu_x86_exec(cpu, 1000, &executed);
     } while (reason != CPU_EXIT_HALTED && reason != CPU_EXIT_RESET && ++slices < 100);

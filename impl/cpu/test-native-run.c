@@ -15,13 +15,22 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+/* Where the stub jumps to: Linux has a code segment for 32-bit programs beside its own. */
+typedef struct NativeFar {
+    uint32_t offset;
+    uint16_t selector;
+} NativeFar;
+enum { HOST_CS64 = 0x33, HOST_CS32 = 0x23 };
+
 extern NativeRegs native_regs;
 extern uint64_t native_host_rsp;
+extern NativeFar native_far;
 void native_enter(void);
 void native_leave(void);
 
 NativeRegs native_regs;
 uint64_t native_host_rsp;
+NativeFar native_far;
 static bool running;
 
 __asm__(
@@ -31,6 +40,9 @@ __asm__(
     "    push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
     "    mov %rsp, native_host_rsp(%rip)\n"
     "    fxrstor64 native_regs+160(%rip)\n"
+    "    mov %ss, %eax\n"
+    "    mov %eax, %ds\n"
+    "    mov %eax, %es\n"
     "    pushq native_regs+136(%rip)\n"
     "    popfq\n"
     "    mov native_regs+0(%rip), %rax\n"
@@ -49,7 +61,7 @@ __asm__(
     "    mov native_regs+104(%rip), %r13\n"
     "    mov native_regs+112(%rip), %r14\n"
     "    mov native_regs+120(%rip), %r15\n"
-    "    jmp *native_regs+128(%rip)\n"
+    "    ljmp *native_far(%rip)\n"
     ".globl native_leave\n"
     "native_leave:\n"
     "    cld\n"
@@ -87,6 +99,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     g[REG_RSP] = (greg_t)native_host_rsp;
     g[REG_RIP] = (greg_t)(uintptr_t)native_leave;
     g[REG_EFL] = 0x202;
+    g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | HOST_CS64;
 }
 
 static void map_at(uintptr_t addr, size_t len, int prot)
@@ -126,12 +139,13 @@ void native_init(void)
     }
 }
 
-void native_run(const uint8_t *code, unsigned len, NativeCase *c)
+void native_run(const uint8_t *code, unsigned len, unsigned bits, NativeCase *c)
 {
     memcpy((void *)(uintptr_t)CODE_BASE, code, len);
     memcpy((void *)(uintptr_t)DATA_BASE, c->mem.data, DATA_SIZE);
     memcpy((void *)(uintptr_t)STACK_BASE, c->mem.stack, STACK_SIZE);
     native_regs = c->regs;
+    native_far = (NativeFar){ .offset = (uint32_t)c->regs.rip, .selector = bits == 64 ? HOST_CS64 : HOST_CS32 };
     __atomic_store_n(&running, true, __ATOMIC_SEQ_CST);
     native_enter();
     memcpy(c->mem.data, (void *)(uintptr_t)DATA_BASE, DATA_SIZE);
@@ -150,7 +164,7 @@ void native_init(void)
 {
 }
 
-void native_run(const uint8_t *code, unsigned len, NativeCase *c)
+void native_run(const uint8_t *code, unsigned len, unsigned bits, NativeCase *c)
 {
 }
 

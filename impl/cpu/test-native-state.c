@@ -111,15 +111,15 @@ static void random_fx(uint8_t *fx)
     }
 }
 
-void native_gen_state(NativeCase *c)
+void native_gen_state(NativeCase *c, unsigned bits)
 {
     memset(&c->regs, 0, sizeof(c->regs));
     for (unsigned i = 0; i < 16; i++) {
-        c->regs.gpr[i] = random_value();
+        c->regs.gpr[i] = random_value() & (bits == 32 && i < 8 ? 0xffffffffu : UINT64_MAX);
     }
     c->regs.gpr[R_ESP] = STACK_BASE + STACK_SIZE / 2 + rnd_below(16) * 8;
     c->regs.gpr[REG_INDEX] = rnd_below(8) * (chance(70) ? 16 : 1);
-    c->regs.gpr[REG_POINTER] = DATA_POINTER;
+    c->regs.gpr[bits == 64 ? REG_POINTER : R_EBP] = DATA_POINTER;
     c->regs.rip = CODE_BASE;
     c->regs.rflags = 0x202 | (rnd64() & (FLAGS_ARITH | FLAG_DF));
     random_fx(c->regs.fx);

@@ -25,7 +25,7 @@ static struct {
     uint64_t failures;       /* stop after that many */
     unsigned repeat;         /* runs of each case on our processor: translated code takes over after some */
     NativeChoice choice;
-} opt = { .failures = 1, .repeat = 1, .choice.classes = (1u << CLASS__COUNT) - 1 };
+} opt = { .failures = 1, .repeat = 1, .choice = { .classes = (1u << CLASS__COUNT) - 1, .bits = 64 } };
 
 static const char *const class_names[CLASS__COUNT] = { "int", "x87", "mmx", "sse" };
 
@@ -124,10 +124,10 @@ static bool case_differs(const NativeSeq *seq, const NativeCase *start, GString 
     uint32_t mask;
 
     native = *start;
-    native_run(code, len, &native);
+    native_run(code, len, seq->bits, &native);
     for (unsigned i = 0; i < opt.repeat; i++) {
         ours = *start;
-        ours_run(code, len, &ours);
+        ours_run(code, len, seq->bits, &ours);
     }
     while (done < seq->n && CODE_BASE + starts[done] + seq->items[done].insn_off < native.regs.rip) {
         done++;
@@ -142,7 +142,10 @@ static bool case_differs(const NativeSeq *seq, const NativeCase *start, GString 
     }
     compare_number(&d, "flags", start->regs.rflags & mask, native.regs.rflags & mask, ours.regs.rflags & mask);
     for (unsigned i = 0; i < 16; i++) {
-        compare_number(&d, gpr_names[i], start->regs.gpr[i], native.regs.gpr[i], ours.regs.gpr[i]);
+        /* Upper halves are undefined after 32-bit code. */
+        uint64_t bits = seq->bits == 32 && i < 8 ? 0xffffffffu : UINT64_MAX;
+
+        compare_number(&d, gpr_names[i], start->regs.gpr[i], native.regs.gpr[i] & bits, ours.regs.gpr[i] & bits);
     }
     if (native.regs.vector == EXC_PF && done < seq->n && seq->items[done].mmx) {
         memcpy(ours.regs.fx, native.regs.fx, 160);
@@ -172,7 +175,8 @@ static void report(NativeSeq *seq, const NativeCase *start, uint64_t seed)
     GString *text = g_string_new(NULL);
 
     minimise(seq, start);
-    g_string_append_printf(text, "Difference with --seed %" G_GUINT64_FORMAT " --count 1:\n", seed);
+    g_string_append_printf(text, "Difference with --bits %u --seed %" G_GUINT64_FORMAT " --count 1:\n", seq->bits,
+                           seed);
     native_describe(seq, text);
     g_string_append_printf(text, "  flags before %x, fcw %x, fsw %x, mxcsr %x\n", (unsigned)start->regs.rflags,
                            ld16_le(start->regs.fx), ld16_le(start->regs.fx + 2), ld32_le(start->regs.fx + 24));
@@ -198,7 +202,7 @@ static int fuzz(void *opaque)
         uint64_t seed = opt.seed + cases++;
 
         rnd_seed(seed);
-        native_gen_state(&start);
+        native_gen_state(&start, opt.choice.bits);
         native_gen_sequence(&seq, &opt.choice);
         if (case_differs(&seq, &start, NULL)) {
             failures++;
@@ -224,6 +228,7 @@ static const char help[] =
     "  --count N      cases to run\n"
     "  --seconds N    time to run (default: 10, unless --count is given)\n"
     "  --only WHAT    int, x87, mmx, sse, or the name of one instruction\n"
+    "  --bits N       64 or 32: the kind of code (default: 64)\n"
     "  --failures N   go on until that many differences (default: 1)\n"
     "  --repeat N     run each case N times on ours and compare the last (default: 1)\n"
     "  --help         this text\n"
@@ -267,6 +272,8 @@ static bool set_option(const char *name, const char *value)
         opt.seconds = n;
     } else if (strcmp(name, "--failures") == 0) {
         opt.failures = n;
+    } else if (strcmp(name, "--bits") == 0 && (n == 32 || n == 64)) {
+        opt.choice.bits = (unsigned)n;
     } else if (strcmp(name, "--repeat") == 0 && n >= 1 && n <= 100000) {
         opt.repeat = (unsigned)n;
     } else {

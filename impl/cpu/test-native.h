@@ -2,9 +2,9 @@
 /*
  * rondo-cpu-fuzz: random instructions on the host's processor and on ours, compared. What its files share.
  *
- * Both run the same bytes at the same linear addresses at privilege 3 in 64-bit mode: a page of code, two pages of
- * data that r15 points into, a page of stack. Around them nothing is mapped. A sequence ends with int3 or with the
- * first exception.
+ * Both run the same bytes at the same linear addresses at privilege 3 in 64-bit or 32-bit code: a page of code, two
+ * pages of data that r15 (in 32-bit code ebp) points into, a page of stack. Around them nothing is mapped. A sequence
+ * ends with int3 or with the first exception.
  */
 #ifndef CPU_TEST_NATIVE_H
 #define CPU_TEST_NATIVE_H
@@ -56,6 +56,7 @@ typedef struct NativeItem {
 typedef struct NativeSeq {
     NativeItem items[MAX_ITEMS];
     unsigned n;
+    unsigned bits;           /* of the code: 32 or 64 */
 } NativeSeq;
 
 typedef enum NativeClass { CLASS_INT, CLASS_X87, CLASS_MMX, CLASS_SSE, CLASS__COUNT } NativeClass;
@@ -63,6 +64,7 @@ typedef enum NativeClass { CLASS_INT, CLASS_X87, CLASS_MMX, CLASS_SSE, CLASS__CO
 /* What --only and the like ask for. */
 typedef struct NativeChoice {
     unsigned classes;        /* bits of NativeClass */
+    unsigned bits;
     const char *mnemonic;    /* only this one, or NULL */
 } NativeChoice;
 
@@ -83,7 +85,7 @@ static inline bool chance(unsigned percent)
 
 /* ---- test-native-state.c, test-native-gen.c ---- */
 
-void native_gen_state(NativeCase *c);
+void native_gen_state(NativeCase *c, unsigned bits);
 void native_gen_sequence(NativeSeq *seq, const NativeChoice *choice);
 /** native_emit: the bytes of a sequence, int3 behind them. Returns their number; @starts: where items start. */
 unsigned native_emit(const NativeSeq *seq, uint8_t *code, unsigned *starts);
@@ -99,12 +101,12 @@ void native_missing(GString *out);
 /** native_supported: is this the right kind of host? */
 bool native_supported(void);
 void native_init(void);
-void native_run(const uint8_t *code, unsigned len, NativeCase *c);
+void native_run(const uint8_t *code, unsigned len, unsigned bits, NativeCase *c);
 
 /* ---- test-native-ours.c ---- */
 
 void ours_init(void);
 void ours_cleanup(void);
-void ours_run(const uint8_t *code, unsigned len, NativeCase *c);
+void ours_run(const uint8_t *code, unsigned len, unsigned bits, NativeCase *c);
 
 #endif

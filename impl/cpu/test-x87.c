@@ -276,7 +276,8 @@ static int raises(uint64_t cr0, uint16_t sw, const uint8_t *code, size_t len)
 
 static void test_permission(void)
 {
-    static const uint8_t fld1[] = { 0xd9, 0xe8 }, fwait[] = { 0x9b }, fnstsw[] = { 0xdf, 0xe0 }, emms[] = { 0x0f, 0x77 };
+    static const uint8_t fld1[] = { 0xd9, 0xe8 }, fwait[] = { 0x9b }, fnstsw[] = { 0xdf, 0xe0 };
+    static const uint8_t emms[] = { 0x0f, 0x77 };
 
     g_assert_cmpint(raises(0, 0, fld1, 2), ==, -1);
     g_assert_cmpint(raises(CR0_TS, 0, fld1, 2), ==, 7);

@@ -21,9 +21,10 @@ def fuzz(requires, *args):
     return r
 
 
+@pytest.mark.parametrize("bits", ["64", "32"])
 @pytest.mark.parametrize("what", ["int", "x87", "mmx", "sse"])
-def test_same_as_the_host(what, requires):
-    r = fuzz(requires, "--only", what, "--seed", str(SEED), "--count", str(COUNT))
+def test_same_as_the_host(what, bits, requires):
+    r = fuzz(requires, "--only", what, "--bits", bits, "--seed", str(SEED), "--count", str(COUNT))
     assert r.returncode == 0, r.stdout
     assert f"{COUNT} cases, 0 differences" in r.stdout
 
@@ -36,7 +37,7 @@ def test_same_when_it_runs_often(requires):
 
 def test_help_names_every_option(requires):
     r = fuzz(requires, "--help")
-    for option in ("--seed", "--count", "--seconds", "--only", "--failures", "--repeat"):
+    for option in ("--seed", "--count", "--seconds", "--only", "--bits", "--failures", "--repeat"):
         assert option in r.stdout
 
 
