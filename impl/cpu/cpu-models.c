@@ -316,6 +316,7 @@ bool cpu_model_parse(const char *text, X86CPUModel *ret, GString *warnings, GErr
             *eq = '\0';
         }
         if (!set_property(&p, items[i], eq ? eq + 1 : "on", errp)) {
+            g_prefix_error(errp, "can't apply global %s-x86_64-cpu.%s=%s: ", p.model, items[i], eq ? eq + 1 : "on");
             return false;
         }
     }

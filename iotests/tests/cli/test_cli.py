@@ -27,6 +27,13 @@ WRONG = {
     "option-without-value": ["-drive"],
     "duplicate-object": ["-object", "iothread,id=t", "-object", "iothread,id=t"],
     "bad-id": ["-object", "iothread,id=1x"],
+    "unknown-cpu": ["-cpu", "nosuch"],
+    "unknown-cpu-flag": ["-cpu", "qemu64,+nosuch"],
+    "unknown-cpu-flag-off": ["-cpu", "qemu64,-nosuch"],
+    "unknown-cpu-property": ["-cpu", "qemu64,nosuch=on"],
+    "bad-cpu-flag-value": ["-cpu", "qemu64,sse4.1=maybe"],
+    "bad-cpu-vendor": ["-cpu", "qemu64,vendor=short"],
+    "bad-cpu-family": ["-cpu", "qemu64,family=271"],
 }
 
 
