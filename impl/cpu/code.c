@@ -12,6 +12,7 @@
 #include "cpu/code.h"
 
 #include "base/assert.h"
+#include "cpu/jit.h"
 #include "cpu/ops.h"
 
 enum {
@@ -64,6 +65,7 @@ void code_cache_flush(X86CPU *cpu)
     memset(c->jump_cache, 0, sizeof(c->jump_cache));
     c->chunk = 0;
     c->used = 0;
+    jit_flush(cpu);
 }
 
 /* Room for @n instructions and a copy of their bytes. */
@@ -123,6 +125,8 @@ static bool revalidate(CodeBlock *b, const FetchPage *p)
         return false;
     }
     b->page = arm_page(p);
+    b->entry = NULL;   /* it jumps straight to blocks of the old generation */
+    b->runs = b->runs == CODE_NEVER_TRANSLATED ? b->runs : 0;
     return memcmp(block_code(b), p->host + PAGE_OFFSET(b->ram_addr), b->bytes) == 0;
 }
 
@@ -208,7 +212,7 @@ static CodeBlock *decode_single(X86CPU *cpu, uint64_t lin, const FetchPage *firs
         b = arena_alloc(cpu, 1, 0);
     }
     *b = (CodeBlock){
-        .page = page, .page2 = page2, .n = 1, .code_bits = cpu->code_bits,
+        .page = page, .page2 = page2, .n = 1, .code_bits = cpu->code_bits, .runs = CODE_NEVER_TRANSLATED,
         .ram_addr = first->host ? first->rb->offset + first->offset + PAGE_OFFSET(lin) : 0,
         .ram_addr2 = keep ? second.rb->offset + second.offset : 0,
     };
@@ -254,6 +258,9 @@ static CodeBlock *decode_block(X86CPU *cpu, uint64_t lin, const FetchPage *p)
     };
     memcpy(b->insns, insns, n * sizeof(Insn));
     memcpy(block_code(b), bytes, pos);
+    for (unsigned i = 0; i < n; i++) {
+        b->insns[i].pos = (uint8_t)i;
+    }
     head = &cpu->code->hash[hash_of(b->ram_addr)];
     b->next = *head;
     *head = b;

@@ -13,6 +13,8 @@
 
 enum { BLOCK_MAX_INSNS = 32 };
 
+#define CODE_NEVER_TRANSLATED UINT32_MAX
+
 /* What a block depends on: it is valid while the page's CODE bit is clear and its generation the same (I2 of cpu.h). */
 typedef struct CodePage {
     const uint8_t *dirty;
@@ -21,11 +23,13 @@ typedef struct CodePage {
 } CodePage;
 
 struct CodeBlock {
-    CodePage page;
+    CodePage page;           /* the order of page and entry is known to jit-abi.h */
+    const uint8_t *entry;    /* of its translation, or NULL */
     CodePage page2;          /* dirty is NULL unless the block crosses */
     uint64_t ram_addr;
     uint64_t ram_addr2;
     CodeBlock *next;         /* in the hash chain */
+    uint32_t runs;           /* by the interpreter, or CODE_NEVER_TRANSLATED */
     uint16_t bytes;
     uint8_t n;
     uint8_t code_bits;

@@ -7,6 +7,7 @@
 
 #include "cpu/code.h"
 #include "cpu/flags.h"
+#include "cpu/jit.h"
 #include "cpu/ops.h"
 
 #include "sched/sched.h"
@@ -41,6 +42,7 @@ void cpu_x86_free(X86CPU *cpu)
     if (!cpu) {
         return;
     }
+    jit_free(cpu);
     code_cache_free(cpu->code);
     cpu_debug_cleanup(&cpu->debug);
     g_free(cpu);

@@ -140,7 +140,7 @@ enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, TLB_LOG_SIZE = 256, JUMP_CACHE_S
 
 /* A translated page. Tags are the page's linear address, or TLB_INVALID; TLB_SLOW in a tag sends it to mmu.c. */
 typedef struct TlbEntry {
-    uint64_t tag_read;
+    uint64_t tag_read;       /* the order is known to jit-abi.h */
     uint64_t tag_write;
     uint64_t tag_exec;
     uintptr_t addend;        /* host address minus linear address, for RAM */
@@ -206,15 +206,22 @@ struct X86CPU {
     uint64_t cc_src2;
     uint32_t eflags;
     uint32_t pending __attribute__((aligned(8)));   /* CPU_INTERRUPT_*, atomic, any thread */
+    uint32_t recheck;                      /* translated code: look for the next block anew */
 
+    /* Offsets up to here and a little further are known to jit-abi.h. */
     /*
      * The page that code is fetched from: within it nothing is translated again until a flush or a change of mode,
      * whichever back end runs. FETCH_NONE: none. The addend is that of its TLB entry.
      */
     uint64_t fetch_lin;
     uintptr_t fetch_addend;
-    uint64_t fetch_phys;
     JumpCacheEntry *jump_cache;            /* of JUMP_CACHE_SIZE, by host address */
+    uint64_t jit_left;                     /* instructions that translated code may still execute */
+    uint64_t jit_page;                     /* linear address of the page that it runs in */
+    TlbEntry *jit_tlb;                     /* the one of mmu_idx */
+    uint64_t jit_tmp;
+    struct JitLink *jit_link;              /* a jump that could be linked to the next block */
+    uint64_t fetch_phys;
 
     /* Derived from segments and mode, for the fast paths (cpu_update_mode). */
     uint64_t seg_base[SEG__COUNT];
@@ -234,6 +241,8 @@ struct X86CPU {
     TlbLog tlb_log[2];                     /* of entries that are not global, and of those that are */
     bool tlb_large;                        /* some entry is part of a large page */
     CodeCache *code;
+    struct JitState *jit;                  /* NULL: nothing is translated */
+    uint64_t jit_icount_end;               /* icount when jit_left is used up */
     FlatView *view;                        /* of as, while executing */
     uint32_t view_generation;
     AddressSpace *as;
@@ -299,6 +308,14 @@ X86CPU *cpu_x86_create(unsigned index, AddressSpace *as, AddressSpace *io);
 
 /** cpu_x86_free: @cpu may be NULL; it must not be executing. */
 void cpu_x86_free(X86CPU *cpu);
+
+/**
+ * cpu_x86_set_translate: run blocks as host code after they were executed @threshold times. False: this host cannot,
+ * or memory to execute is refused; then the interpreter goes on. What the guest sees is the same either way.
+ */
+bool cpu_x86_set_translate(X86CPU *cpu, unsigned threshold);
+/* Executions after which translating pays. */
+#define CPU_TRANSLATE_AFTER 16
 
 /** cpu_x86_reset: RESET, as SDM volume 3 table 10-1: real mode, cs:ip = f000:fff0 with base 0xffff0000. */
 void cpu_x86_reset(X86CPU *cpu);

@@ -11,6 +11,7 @@
  * Context: the processor's thread, no lock held.
  */
 #include "cpu/code.h"
+#include "cpu/jit.h"
 #include "cpu/seg.h"
 
 #include "aio/bql.h"
@@ -276,6 +277,15 @@ static bool must_run_alone(const X86CPU *cpu)
     return (cpu->eflags & (FLAG_TF | FLAG_RF)) || cpu->alone || debug_enabled(cpu) || cpu->debug.active;
 }
 
+static void run_translated(X86CPU *cpu, Run *run, const CodeBlock *b)
+{
+    bool fault = jit_run(cpu, b, &run->left);
+
+    if (G_UNLIKELY(fault)) {
+        deliver_exception(cpu, run);
+    }
+}
+
 CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
 {
     Run run = { .left = budget, .reason = CPU_EXIT_BUDGET };
@@ -286,9 +296,12 @@ CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
     if (cpu->view_generation != address_space_generation(cpu->as)) {
         renew_view(cpu);
     }
+    if (jit_is_full(cpu)) {
+        code_cache_flush(cpu);
+    }
     while (run.left && !run.leave) {
         bool inhibit = cpu->inhibit_irq;
-        const CodeBlock *b;
+        CodeBlock *b;
 
         cpu->inhibit_irq = false;
         if ((G_UNLIKELY(__atomic_load_n(&cpu->pending, __ATOMIC_RELAXED) || cpu->halted)) &&
@@ -305,9 +318,11 @@ CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)
         b = code_find(cpu);
         if (G_UNLIKELY(!b)) {
             count_fault(cpu, &run);
-            continue;
+        } else if (jit_ready(cpu, b, run.left)) {
+            run_translated(cpu, &run, b);
+        } else {
+            run_block(cpu, &run, b, run.left);
         }
-        run_block(cpu, &run, b, run.left);
     }
     sync_clock(cpu);
     flatview_unref(cpu->view);

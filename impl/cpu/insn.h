@@ -32,6 +32,7 @@ struct Insn {
     uint8_t ashift;      /* 64 minus the address size in bits */
     uint8_t flags;       /* IF_* */
     uint8_t aux;         /* condition, selector of a sub-operation, second size */
+    uint8_t pos;         /* number in its block */
 };
 
 enum {

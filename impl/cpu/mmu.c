@@ -133,6 +133,7 @@ void mmu_flush_nonglobal(X86CPU *cpu)
 {
     tlb_flush_log(cpu, &cpu->tlb_log[0], false);
     cpu->fetch_lin = FETCH_NONE;
+    cpu->recheck = 1;
 }
 
 void cpu_x86_tlb_flush(X86CPU *cpu)
@@ -164,6 +165,7 @@ void mmu_flush_page(X86CPU *cpu, uint64_t lin)
         flush_large(cpu, lin);
     }
     cpu->fetch_lin = FETCH_NONE;
+    cpu->recheck = 1;
 }
 
 /* ---- Accesses ---- */

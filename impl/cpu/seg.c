@@ -48,6 +48,7 @@ void cpu_update_mode(X86CPU *cpu)
     cpu->cpl = cpu_protected(cpu) ? (cpu->eflags & FLAG_VM ? 3 : cpu->cpl) : 0;
     cpu_update_mmu_idx(cpu);
     cpu->fetch_lin = FETCH_NONE;
+    cpu->recheck = 1;
 }
 
 int seg_check(X86CPU *cpu, unsigned seg, uint64_t off, unsigned size, bool write)

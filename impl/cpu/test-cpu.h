@@ -76,6 +76,11 @@ static inline int test_cpu_body(void *opaque)
     memory_region_add_subregion(get_system_memory(), 0, &tc.ram);
     tc.mem = memory_region_get_ram_ptr(&tc.ram);
     tc.cpu = cpu_x86_create(0, get_address_space_memory(), get_address_space_io());
+#ifdef TEST_CPU_TRANSLATE
+    if (!cpu_x86_set_translate(tc.cpu, TEST_CPU_TRANSLATE)) {
+        g_test_message("this host has no translator: the interpreter is tested once more");
+    }
+#endif
     ret = g_test_run();
     cpu_x86_free(tc.cpu);
     memory_region_del_subregion(get_system_memory(), &tc.ram);

@@ -353,22 +353,25 @@ static uint8_t *code_native;
 static bool run_ours(const Try *t)
 {
     uint64_t done, left = 300;
+    uint8_t code[sizeof(t->code) + 1];
+    CpuExitReason r = CPU_EXIT_BUDGET;
 
-    test_cpu_put(CODE, t->code, t->len);
+    /* With a hlt behind it: both make a block, which may be run as a whole. */
+    memcpy(code, t->code, t->len);
+    code[t->len] = 0xf4;
+    test_cpu_put(CODE, code, t->len + 1);
     test_cpu_long_mode(CODE);
     memcpy(tc.cpu->regs, t->r, sizeof(t->r));
     cpu_x86_set_rflags(tc.cpu, t->rflags);
-    while (tc.cpu->rip == CODE && left-- > 0) {
-        CpuExitReason r;
-
+    while (r == CPU_EXIT_BUDGET && left-- > 0) {
         bql_unlock();
-        r = cpu_x86_exec(tc.cpu, 1, &done);
+        r = cpu_x86_exec(tc.cpu, 2, &done);
         bql_lock();
-        if (r == CPU_EXIT_RESET) {
-            return false;
-        }
     }
-    g_assert_cmphex(tc.cpu->rip, ==, CODE + t->len);
+    if (r == CPU_EXIT_RESET) {
+        return false;
+    }
+    g_assert_cmphex(tc.cpu->rip, ==, CODE + t->len + 1);
     return true;
 }
 
