@@ -56,6 +56,7 @@ MachineState *machine_state_new(void)
     MachineState *ms = g_new0(MachineState, 1);
 
     ms->ram_size = MACHINE_DEFAULT_RAM;
+    ms->translate = true;
     ms->smp_cpus = 1;
     ms->klass = &pc_machine_class;
     ms->boot = (BootOptions){ .splash_time = -1, .reboot_timeout = -2 };

@@ -61,6 +61,7 @@ struct MachineState {
     unsigned smp_cpus;
     char *cpu_type;             /* what follows -cpu, or NULL */
     char *accel;
+    bool translate;             /* run guest code as host code where that can be done */
     char *firmware;             /* -bios or NULL */
     char *kernel;               /* -kernel or NULL */
     char *initrd;               /* -initrd or NULL */

@@ -17,7 +17,9 @@ static const CmdOpt cmd_opts[] = {
         "                 choose the machine (-machine help lists them)"),
     OPT("M", CMD_MACHINE, true, NULL),
     OPT("cpu", CMD_CPU, true, "-cpu MODEL       choose the processor (-cpu help lists them)"),
-    OPT("accel", CMD_ACCEL, true, "-accel NAME      choose the accelerator (-accel help lists them)"),
+    OPT("accel", CMD_ACCEL, true,
+        "-accel NAME[,translate=on|off]\n"
+        "                 choose the accelerator (-accel help lists them)"),
     OPT("smp", CMD_SMP, true, "-smp [cpus=]N    number of processors"),
     OPT("m", CMD_M, true, "-m [size=]MEGS   memory size; suffix M or G"),
     OPT("bios", CMD_BIOS, true, "-bios FILE       firmware"),

@@ -100,7 +100,9 @@ bool cmdline_help_requested(const CmdLine *c)
         return true;
     }
     if (cmdline_is_help(cmdline_last(c, CMD_ACCEL))) {
-        g_print("Accelerators supported in Rondo:\nsoft\ntcg\n");
+        g_print("Accelerators supported in Rondo:\n"
+                "soft   interpreter\n"
+                "tcg    translation to host code where the host is x86-64 (translate=off: interpreter)\n");
         return true;
     }
     if (cmdline_is_help(cmdline_last(c, CMD_OBJECT))) {

@@ -218,16 +218,8 @@ static bool cmdline_accel_name(const CmdArg *a, const char *name, MachineState *
     }
     g_free(ms->accel);
     ms->accel = g_strdup(name);
+    ms->translate = strcmp(name, "tcg") == 0;
     return true;
-}
-
-/* Properties that other machines have and that say here only what is so anyway. */
-static bool cmdline_machine_prop_is_moot(const char *key, const char *value)
-{
-    static const char *const off[] = { "vmport", "usb", "smm", "nvdimm", "sata", "fd-bootchk", NULL };
-    static const char *const any[] = { "graphics", "dump-guest-core", "mem-merge", "suppress-vmdesc", NULL };
-
-    return g_strv_contains(any, key) || (g_strv_contains(off, key) && strcmp(value, "off") == 0);
 }
 
 static bool cmdline_machine_bool(const char *key, const char *value, bool *ret)
@@ -240,6 +232,30 @@ static bool cmdline_machine_bool(const char *key, const char *value, bool *ret)
     }
     *ret = strcmp(value, "on") == 0;
     return true;
+}
+
+/* -accel NAME[,translate=on|off]; other properties of accelerators say nothing here. */
+static bool cmdline_accel(const CmdArg *a, MachineState *ms)
+{
+    GError *err = NULL;
+    g_autoptr(QDict) d = cmdline_qdict(a->arg, "accel", &err);
+    const char *name = d ? qdict_get_try_str(d, "accel") : NULL;
+    const char *translate = d ? qdict_get_try_str(d, "translate") : NULL;
+
+    if (!d) {
+        return cmdline_report(a, err);
+    }
+    return cmdline_accel_name(a, name ? name : "", ms) &&
+           (!translate || cmdline_machine_bool("translate", translate, &ms->translate));
+}
+
+/* Properties that other machines have and that say here only what is so anyway. */
+static bool cmdline_machine_prop_is_moot(const char *key, const char *value)
+{
+    static const char *const off[] = { "vmport", "usb", "smm", "nvdimm", "sata", "fd-bootchk", NULL };
+    static const char *const any[] = { "graphics", "dump-guest-core", "mem-merge", "suppress-vmdesc", NULL };
+
+    return g_strv_contains(any, key) || (g_strv_contains(off, key) && strcmp(value, "off") == 0);
 }
 
 static bool cmdline_machine_props(const CmdArg *a, const QDict *d, MachineState *ms)
@@ -370,9 +386,7 @@ bool cmdline_machine(const CmdLine *c, MachineState *ms)
         return false;
     }
     while ((accel = cmdline_each(c, CMD_ACCEL, &pos))) {
-        g_autofree char *first = g_strndup(accel->arg, strcspn(accel->arg, ","));
-
-        if (!cmdline_accel_name(accel, first, ms)) {
+        if (!cmdline_accel(accel, ms)) {
             return false;
         }
     }

@@ -115,6 +115,9 @@ bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp)
         CPUState *cpu = qemu_cpu_new(i);
 
         cpu_x86_set_model(cpu->x86, &model, ms->smp_cpus);
+        if (ms->translate) {
+            (void)cpu_x86_set_translate(cpu->x86, CPU_TRANSLATE_AFTER);   /* else it is interpreted */
+        }
         if (i == 0) {
             cpu_x86_set_get_irq(cpu->x86, cpu_get_pic_interrupt, x);
         }
