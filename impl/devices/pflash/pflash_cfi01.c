@@ -146,8 +146,8 @@ static bool pflash_command(PFlashCFI01 *pfl, uint64_t offset, uint8_t cmd)
     case 0x60:                  /* block locks, wants a second byte */
         pfl->wcycle = 1;
         break;
-    case 0x50:                  /* clear status */
-        pfl->status = PFLASH_STATUS_READY;
+    case 0x50:                  /* clear status; the ready bit too: firmware tells flash from RAM by the zero */
+        pfl->status = 0;
         return false;
     case 0x70:                  /* read status */
     case 0x90:                  /* read identifiers */

@@ -70,7 +70,7 @@ static void test_erase(void)
     g_assert_cmphex(rd(0), ==, 0xb0);           /* command sequence error */
     wr(0, 0x50);
     wr(0, 0x70);
-    g_assert_cmphex(rd(0), ==, 0x80);
+    g_assert_cmphex(rd(0), ==, 0);
     wr(0, 0xff);
     device_free(&pfl->qdev);
 }
