@@ -15,10 +15,9 @@
 #include "monitor/chardev.h"
 #include "sched/machine.h"
 
-static inline int test_board_body(void *opaque)
+static inline Machine *test_board_up(void)
 {
     Machine *m = machine_new("vm");
-    int ret;
 
     machine_set_current(m);
     if (!qemu_init_main_loop(NULL)) {
@@ -31,7 +30,11 @@ static inline int test_board_body(void *opaque)
     cpus_init();
     migration_object_init(false);
     devices_machine_init();
-    ret = g_test_run();
+    return m;
+}
+
+static inline void test_board_down(Machine *m)
+{
     devices_machine_cleanup();
     savevm_async_cleanup();
     migration_shutdown();
@@ -44,6 +47,14 @@ static inline int test_board_body(void *opaque)
     qemu_cleanup_main_loop();
     machine_set_current(NULL);
     machine_free(m);
+}
+
+static inline int test_board_body(void *opaque)
+{
+    Machine *m = test_board_up();
+    int ret = g_test_run();
+
+    test_board_down(m);
     return ret;
 }
 
