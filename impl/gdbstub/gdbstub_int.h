@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the connection and the commands share. Internal to gdbstub/. */
-#ifndef GDBSTUB_INT_H
-#define GDBSTUB_INT_H
+#ifndef GDBSTUB_GDBSTUB_INT_H
+#define GDBSTUB_GDBSTUB_INT_H
 
 #include "cpu/vcpu.h"
 #include "gdbstub/packet.h"

@@ -268,8 +268,9 @@ static void add_flags(GString *xml, const char *id, const FlagName *names, unsig
 static void add_types(GString *xml, unsigned feature)
 {
     static const FlagName eflags[] = {
-        { "CF", 0 }, { "", 1 }, { "PF", 2 }, { "AF", 4 }, { "ZF", 6 }, { "SF", 7 }, { "TF", 8 }, { "IF", 9 }, { "DF", 10 },
-        { "OF", 11 }, { "NT", 14 }, { "RF", 16 }, { "VM", 17 }, { "AC", 18 }, { "VIF", 19 }, { "VIP", 20 }, { "ID", 21 },
+        { "CF", 0 }, { "", 1 }, { "PF", 2 }, { "AF", 4 }, { "ZF", 6 }, { "SF", 7 }, { "TF", 8 }, { "IF", 9 },
+        { "DF", 10 }, { "OF", 11 }, { "NT", 14 }, { "RF", 16 }, { "VM", 17 }, { "AC", 18 }, { "VIF", 19 },
+        { "VIP", 20 }, { "ID", 21 },
     };
     static const FlagName mxcsr[] = {
         { "IE", 0 }, { "DE", 1 }, { "ZE", 2 }, { "OE", 3 }, { "UE", 4 }, { "PE", 5 }, { "DAZ", 6 }, { "IM", 7 },
@@ -288,13 +289,14 @@ static void add_types(GString *xml, unsigned feature)
         add_flags(xml, "i386_eflags", eflags, G_N_ELEMENTS(eflags));
     } else if (feature == 1) {
         for (unsigned i = 0; i < G_N_ELEMENTS(vectors); i++) {
-            g_string_append_printf(xml, "<vector id=\"%s\" type=\"%s\" count=\"%u\"/>", vectors[i].id, vectors[i].element,
-                                   vectors[i].count);
+            g_string_append_printf(xml, "<vector id=\"%s\" type=\"%s\" count=\"%u\"/>", vectors[i].id,
+                                   vectors[i].element, vectors[i].count);
         }
         g_string_append(xml, "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/>"
                              "<field name=\"v2_double\" type=\"v2d\"/><field name=\"v16_int8\" type=\"v16i8\"/>"
                              "<field name=\"v8_int16\" type=\"v8i16\"/><field name=\"v4_int32\" type=\"v4i32\"/>"
-                             "<field name=\"v2_int64\" type=\"v2i64\"/><field name=\"uint128\" type=\"uint128\"/></union>");
+                             "<field name=\"v2_int64\" type=\"v2i64\"/>"
+                             "<field name=\"uint128\" type=\"uint128\"/></union>");
         add_flags(xml, "i386_mxcsr", mxcsr, G_N_ELEMENTS(mxcsr));
     }
 }

@@ -26,8 +26,8 @@ def test_processors(linux, smp):
     c = vm.console
     assert c.run("nproc") == str(smp)
     # Each works, and the timer interrupts each.
-    c.run(f"for i in $(seq 0 {smp - 1}); do taskset $((1 << i)) sh -c 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done'; "
-          "done")
+    busy = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done"
+    c.run(f"for i in $(seq 0 {smp - 1}); do taskset $((1 << i)) sh -c '{busy}'; done")
     assert c.run(f"dmesg | grep -iE '{COMPLAINTS}' || true") == ""
 
 

@@ -37,7 +37,8 @@ def test_registers_at_reset(vm):
 
 
 def test_step_and_write(vm):
-    out = gdb(vm, "p $rip", "stepi", "p $rip", "set $rbx = 0x1234", "p/x $rbx", "set {int}0x500 = 0x55aa77", "x/wx 0x500")
+    out = gdb(vm, "p $rip", "stepi", "p $rip", "set $rbx = 0x1234", "p/x $rbx", "set {int}0x500 = 0x55aa77",
+              "x/wx 0x500")
     assert "= 0x1234" in out and "0x0055aa77" in out
 
 

@@ -17,8 +17,8 @@ class LinuxVM(VM):
     """A VM whose first serial port is a Console. @direct: started from Debian's kernel and the small initramfs, which
     loads @modules besides those of disks and networks."""
 
-    def __init__(self, directory, flavour="cloud", direct=True, memory="512", append="", args=(), files=None, modules=(),
-                 **kwargs):
+    def __init__(self, directory, flavour="cloud", direct=True, memory="512", append="", args=(), files=None,
+                 modules=(), **kwargs):
         super().__init__(directory, **kwargs)
         self.console = None
         self.args = ["-m", memory, "-serial", f"unix:{self.console_path}", *self.args, *map(str, args)]
