@@ -15,6 +15,7 @@ typedef struct BlockConf {
     uint32_t min_io_size;
     uint32_t opt_io_size;
     uint32_t discard_granularity;   /* UINT32_MAX: the device's choice */
+    int32_t bootindex;              /* place in the order firmware tries devices in; -1: none */
     bool share_rw;
     OnOffAuto wce;
     char *rerror;
@@ -29,6 +30,7 @@ typedef struct BlockConf {
     DEFINE_PROP_UINT32("min_io_size", state, conf.min_io_size, 0), \
     DEFINE_PROP_UINT32("opt_io_size", state, conf.opt_io_size, 0), \
     DEFINE_PROP_UINT32("discard_granularity", state, conf.discard_granularity, UINT32_MAX), \
+    DEFINE_PROP_INT32("bootindex", state, conf.bootindex, -1), \
     DEFINE_PROP_BOOL("share-rw", state, conf.share_rw, false), \
     DEFINE_PROP_ON_OFF_AUTO("write-cache", state, conf.wce, ON_OFF_AUTO_AUTO), \
     DEFINE_PROP_STRING("rerror", state, conf.rerror), \

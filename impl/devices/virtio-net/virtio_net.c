@@ -341,6 +341,7 @@ static const VirtioDeviceClass virtio_net_vdc = {
 static const Property virtio_net_props[] = {
     DEFINE_PROP_MACADDR("mac", VirtIONet, conf_mac),
     DEFINE_PROP_NETDEV("netdev", VirtIONet, netdev),
+    DEFINE_PROP_INT32("bootindex", VirtIONet, bootindex, -1),
     DEFINE_PROP_BOOL("csum", VirtIONet, moot[0], true),
     DEFINE_PROP_BOOL("guest_csum", VirtIONet, moot[1], true),
     DEFINE_PROP_BOOL("gso", VirtIONet, moot[2], true),

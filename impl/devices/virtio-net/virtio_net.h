@@ -53,6 +53,7 @@ typedef struct VirtIONet {
     bool ctrl_vlan;
     bool ctrl_mac_addr;
     bool guest_announce;
+    int32_t bootindex;                  /* place in the order firmware tries devices in; -1: none */
     bool moot[12];                      /* properties of offloads, which no backend here has use for */
     uint16_t host_mtu;
     uint16_t rx_queue_size;

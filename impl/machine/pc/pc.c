@@ -70,6 +70,9 @@ static bool pc_machine_ready(MachineState *ms, GError **errp)
 
 void pc_machine_reset(MachineState *ms, ShutdownCause reason)
 {
+    if (reason != SHUTDOWN_CAUSE_NONE) {
+        x86_reset_boot_order(ms, ms->board);
+    }
     qemu_devices_reset();
     x86_reset_cpus();
 }

@@ -6,7 +6,6 @@
  * Source: what SeaBIOS 1.16 (src/fw/paravirt.c, src/boot.c) and OVMF (OvmfPkg/PlatformPei) ask for.
  */
 #include "base/bytes.h"
-#include "devices/rtc/rtc.h"
 #include "devices/table.h"
 #include "machine/x86/x86.h"
 
@@ -40,68 +39,6 @@ static void add_memory_map(X86Machine *x)
 }
 
 /* ---- How to boot ---- */
-
-/* What CMOS calls the drive of a letter: 1 floppy, 2 disk, 3 CD-ROM, 4 network. */
-static unsigned boot_code(char letter)
-{
-    switch (letter) {
-    case 'a':
-    case 'b':
-        return 1;
-    case 'c':
-        return 2;
-    case 'd':
-        return 3;
-    case 'n':
-        return 4;
-    default:
-        return 0;
-    }
-}
-
-static bool set_boot_order(X86Machine *x, const char *order, GError **errp)
-{
-    unsigned code[3] = { 0 };
-
-    for (unsigned i = 0; order[i]; i++) {
-        if (i >= G_N_ELEMENTS(code)) {
-            error_setg(errp, "too many boot devices for PC");
-            return false;
-        }
-        code[i] = boot_code(order[i]);
-        if (!code[i]) {
-            error_setg(errp, "invalid boot device for PC: '%c'", order[i]);
-            return false;
-        }
-    }
-    mc146818_set_cmos(x->rtc, 0x3d, code[1] << 4 | code[0]);
-    mc146818_set_cmos(x->rtc, 0x38, code[2] << 4 | 1);      /* no check of the floppy's signature */
-    return true;
-}
-
-static bool set_default_boot_order(MachineState *ms, X86Machine *x, GError **errp)
-{
-    return set_boot_order(x, ms->boot.order ? ms->boot.order : "cad", errp);
-}
-
-bool x86_init_boot_order(MachineState *ms, X86Machine *x, GError **errp)
-{
-    g_autoptr(GString) order = g_string_new(NULL);
-
-    if (ms->kernel) {
-        g_string_append(order, "/rom@genroms/linuxboot.bin\n");
-    }
-    if (ms->boot.strict) {
-        g_string_append(order, "HALT\n");
-    }
-    if (order->len) {
-        fw_cfg_add_file(x->fw_cfg, "bootorder", g_strdup(order->str), order->len + 1);
-    }
-    if (!set_default_boot_order(ms, x, errp)) {
-        return false;
-    }
-    return !ms->boot.once || set_boot_order(x, ms->boot.once, errp);
-}
 
 static void add_boot_options(MachineState *ms, X86Machine *x)
 {

@@ -88,6 +88,8 @@ bool x86_init_fw_cfg(MachineState *ms, X86Machine *x, GError **errp);
 /** x86_init_boot_order: what -boot and the devices' boot indices say, when all devices are there. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_boot_order(MachineState *ms, X86Machine *x, GError **errp);
+/** x86_reset_boot_order: the guest resets: the end of -boot once. */
+void x86_reset_boot_order(MachineState *ms, X86Machine *x);
 /** x86_load_linux: -kernel, -initrd and -append into @x's fw_cfg, with the option ROM that boots them. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_load_linux(MachineState *ms, X86Machine *x, GError **errp);
