@@ -373,6 +373,16 @@ static void virtio_balloon_pci_init(DeviceState *dev)
     virtio_pci_init(&d->parent, &d->vdev.parent, &virtio_balloon_class);
 }
 
+static bool virtio_balloon_pci_realize(PCIDevice *pci_dev, GError **errp)
+{
+    VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)pci_dev;
+
+    if (proxy->nvectors == VIRTIO_PCI_VECTORS_AUTO) {
+        proxy->nvectors = 0;    /* it interrupts too seldom to need them */
+    }
+    return virtio_pci_realize(pci_dev, errp);
+}
+
 static const Property virtio_balloon_pci_props[] = {
     VIRTIO_PCI_PROPS(VirtIOBalloonPCI, parent),
     DEFINE_PROP_END_OF_LIST()
@@ -382,7 +392,7 @@ static const PCIDeviceClass virtio_balloon_pci_pc = {
     .vendor_id = 0x1af4,
     .device_id = 0x1002,
     .class_id = 0x00ff,
-    .realize = virtio_pci_realize,
+    .realize = virtio_balloon_pci_realize,
     .exit = virtio_pci_exit,
     .reset = virtio_pci_reset,
     .config_read = virtio_pci_config_read,

@@ -37,7 +37,7 @@ static bool virtio_net_pop_buffers(VirtIONet *n, size_t size, GPtrArray *elems)
             break;
         }
         g_ptr_array_add(elems, elem);
-        if (elem->in_num < 1 || iov_size(elem->in_sg, elem->in_num) < VIRTIO_NET_HDR_SIZE) {
+        if (elem->in_num < 1 || iov_size(elem->in_sg, elem->in_num) < virtio_net_hdr_size(n)) {
             virtio_error(&n->parent, "virtio-net receive queue contains no in buffers");
             break;
         }
@@ -66,7 +66,7 @@ static void virtio_net_fill_buffers(VirtIONet *n, GPtrArray *elems, const uint8_
     st16_le(hdr + 10, elems->len);
     for (unsigned i = 0; i < elems->len; i++) {
         VirtQueueElement *elem = elems->pdata[i];
-        size_t skip = i == 0 ? sizeof(hdr) : 0;
+        size_t skip = i == 0 ? virtio_net_hdr_size(n) : 0;
         size_t part;
 
         if (skip) {
@@ -85,6 +85,7 @@ static ssize_t virtio_net_receive(NetClientState *nc, const uint8_t *buf, size_t
 {
     VirtIONet *n = virtio_net_of(nc);
     g_autoptr(GPtrArray) elems = g_ptr_array_new();
+    size_t total = size + virtio_net_hdr_size(n);
 
     if (!virtio_net_can_receive(nc)) {
         return 0;
@@ -92,10 +93,10 @@ static ssize_t virtio_net_receive(NetClientState *nc, const uint8_t *buf, size_t
     if (!net_filter_wants(&n->filter, buf, size)) {
         return size;
     }
-    if (!virtio_net_pop_buffers(n, size + VIRTIO_NET_HDR_SIZE, elems)) {
+    if (!virtio_net_pop_buffers(n, total, elems)) {
         /* Ask to be told of more, then look once again: some may have come before the guest saw that. */
         virtio_queue_set_notification(n->rx_vq, 1);
-        if (!virtio_net_pop_buffers(n, size + VIRTIO_NET_HDR_SIZE, elems)) {
+        if (!virtio_net_pop_buffers(n, total, elems)) {
             return n->parent.broken ? (ssize_t)size : 0;        /* (I1) */
         }
     }
@@ -147,17 +148,18 @@ static void virtio_net_tx_complete(NetClientState *nc, ssize_t ret)
 static bool virtio_net_send(VirtIONet *n, VirtQueueElement *elem)
 {
     size_t size = iov_size(elem->out_sg, elem->out_num);
+    unsigned hdr_size = virtio_net_hdr_size(n);
 
-    if (elem->out_num < 1 || size < VIRTIO_NET_HDR_SIZE) {
+    if (elem->out_num < 1 || size < hdr_size) {
         virtio_error(&n->parent, "virtio-net header not in first element");
         virtqueue_detach_element(n->tx_vq, elem, 0);
         g_free(elem);
         return false;
     }
-    size -= VIRTIO_NET_HDR_SIZE;
+    size -= hdr_size;
     /* A frame of no length, or of one that no network carries, is lost on the way. */
     if (size && size <= NET_BUFSIZE) {
-        (void)iov_to_buf(elem->out_sg, elem->out_num, VIRTIO_NET_HDR_SIZE, n->tx_buf, size);     /* it is that long */
+        (void)iov_to_buf(elem->out_sg, elem->out_num, hdr_size, n->tx_buf, size);     /* it is that long */
         if (qemu_send_packet_async(n->nic, n->tx_buf, size, virtio_net_tx_complete) == 0) {
             n->tx_elem = elem;
             return false;

@@ -26,6 +26,14 @@ bool virtio_net_active(const VirtIONet *n)
     return n->parent.vm_running && n->parent.status & VIRTIO_CONFIG_S_DRIVER_OK && !n->parent.broken;
 }
 
+unsigned virtio_net_hdr_size(const VirtIONet *n)
+{
+    bool full = virtio_vdev_has_feature(&n->parent, VIRTIO_F_VERSION_1) ||
+                virtio_vdev_has_feature(&n->parent, VIRTIO_NET_F_MRG_RXBUF);
+
+    return full ? VIRTIO_NET_HDR_SIZE : VIRTIO_NET_HDR_SIZE - 2;
+}
+
 /* ---- Configuration ---- */
 
 static unsigned virtio_net_config_size(const VirtIONet *n)
@@ -48,6 +56,18 @@ static void virtio_net_get_config(VirtIODevice *vdev, uint8_t *c)
     st32_le(all + 12, n->speed);
     all[16] = !n->duplex ? 0xff : strcmp(n->duplex, "full") == 0;
     memcpy(c, all, vdev->config_size);
+}
+
+/* A legacy driver that has no command for it writes the address where it reads it. */
+static void virtio_net_set_config(VirtIODevice *vdev, const uint8_t *config)
+{
+    VirtIONet *n = (VirtIONet *)vdev;
+
+    if (!virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1) &&
+        !virtio_vdev_has_feature(vdev, VIRTIO_NET_F_CTRL_MAC_ADDR)) {
+        memcpy(n->filter.mac.a, config, ETH_ALEN);
+        qemu_format_nic_info_str(n->nic, &n->filter.mac);
+    }
 }
 
 static uint64_t virtio_net_bit(bool on, unsigned bit)
@@ -334,6 +354,7 @@ static const VirtioDeviceClass virtio_net_vdc = {
     .get_features = virtio_net_get_features,
     .set_features = virtio_net_set_features,
     .get_config = virtio_net_get_config,
+    .set_config = virtio_net_set_config,
     .reset = virtio_net_reset,
     .set_status = virtio_net_set_status,
 };

@@ -38,7 +38,7 @@
 #define VIRTIO_NET_OK 0
 #define VIRTIO_NET_ERR 1
 
-#define VIRTIO_NET_HDR_SIZE 12          /* flags .. num_buffers */
+#define VIRTIO_NET_HDR_SIZE 12          /* flags .. num_buffers; a legacy driver leaves the last field out */
 
 typedef struct VirtIONet {
     VirtIODevice parent;
@@ -81,6 +81,9 @@ typedef struct VirtIONet {
 
 /** virtio_net_active: does the driver run, and the VM? */
 bool virtio_net_active(const VirtIONet *n);
+
+/** virtio_net_hdr_size: of the header before each frame, as negotiated. */
+unsigned virtio_net_hdr_size(const VirtIONet *n);
 
 /* ---- Frames (frames.c) ---- */
 

@@ -243,6 +243,16 @@ static void virtio_serial_pci_init(DeviceState *dev)
     virtio_pci_init(&d->parent, &d->vdev.parent, &virtio_serial_class);
 }
 
+static bool virtio_serial_pci_realize(PCIDevice *pci_dev, GError **errp)
+{
+    VirtIOPCIProxy *proxy = (VirtIOPCIProxy *)pci_dev;
+
+    if (proxy->nvectors == VIRTIO_PCI_VECTORS_AUTO) {
+        proxy->nvectors = 2;    /* one for each of 60 queues would help nobody */
+    }
+    return virtio_pci_realize(pci_dev, errp);
+}
+
 static const Property virtio_serial_pci_props[] = {
     VIRTIO_PCI_PROPS(VirtIOSerialPCI, parent),
     DEFINE_PROP_END_OF_LIST()
@@ -252,7 +262,7 @@ static const PCIDeviceClass virtio_serial_pci_pc = {
     .vendor_id = 0x1af4,
     .device_id = 0x1003,
     .class_id = 0x0780,
-    .realize = virtio_pci_realize,
+    .realize = virtio_serial_pci_realize,
     .exit = virtio_pci_exit,
     .reset = virtio_pci_reset,
     .config_read = virtio_pci_config_read,

@@ -151,6 +151,12 @@ def test_restricted_network(linux):
     assert server.result is None
 
 
+def test_legacy_driver(linux):
+    vm = linux(args=["-netdev", "user,id=n0,restrict=on", "-device", "virtio-net-pci,netdev=n0,disable-modern=on"]).boot()
+    network_up(vm.console)
+    assert "1 packets received" in vm.console.run("ping -c 1 -s 1400 -w 20 10.0.2.2")
+
+
 def test_card_goes_and_comes(linux):
     """The backend goes first, then the card is made anew."""
     vm = linux(args=["-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,id=net0"]).boot()
