@@ -119,7 +119,7 @@ bool decode_x87(Decoder *d)
 {
     unsigned opcode = d->insn.opcode, reg = d->insn.raw.modrm.reg, rm = d->insn.raw.modrm.rm;
     unsigned modrm = (unsigned)d->insn.raw.modrm.mod << 6 | reg << 3 | rm;
-    bool prefix = (d->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) != 0;
+    bool prefix = (d->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) && !d->insn.raw.rex.W;   /* W wins */
     X87Entry e;
 
     if (d->insn.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY || d->insn.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT) {

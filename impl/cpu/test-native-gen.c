@@ -352,7 +352,7 @@ static void put_before(NativeItem *it, const Candidate *c)
 static void put_after(NativeItem *it, const Candidate *c, unsigned bits)
 {
     ZydisMnemonic m = c->insn.mnemonic;
-    bool narrow = c->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE;
+    bool narrow = (c->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) && !c->insn.raw.rex.W;
     int32_t disp = (int32_t)c->ops[0].mem.disp.value;
 
     if (m == ZYDIS_MNEMONIC_FNSTENV || m == ZYDIS_MNEMONIC_FNSAVE) {
@@ -376,7 +376,7 @@ static bool may_end_half_done(const Candidate *c)
     for (unsigned i = 0; i < c->insn.operand_count; i++) {
         const ZydisDecodedOperand *o = &c->ops[i];
 
-        if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && (o->size == 80 || o->size > 128) &&
+        if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && o->size > 64 && o->size != 128 &&
             (o->mem.disp.value > 0x700 || o->mem.index != ZYDIS_REGISTER_NONE)) {
             return true;
         }
@@ -451,7 +451,7 @@ static void make_item(NativeItem *it, const ZydisDecoder *z, const NativeChoice 
         }
         set_flags(it, &c);
         put_before(it, &c);
-        it->wide = c.ops[0].size > 128 || c.insn.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU;
+        it->wide = (c.ops[0].size > 64 && c.ops[0].size != 128) || c.insn.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU;
         it->mmx = class_of(&c.insn) == CLASS_MMX;
         it->insn_off = it->len;
         it->insn_len = c.insn.length;
