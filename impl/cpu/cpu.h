@@ -127,6 +127,7 @@ enum { AMD_SYSCFG, AMD_HWCR, AMD_TOP_MEM, AMD_TOP_MEM2, AMD_NB_CFG, AMD_INT_PEND
 #define CPU_INTERRUPT_TLB (1u << 3)       /* the memory map changed */
 #define CPU_INTERRUPT_SIPI (1u << 4)
 #define CPU_INTERRUPT_INIT (1u << 5)
+#define CPU_INTERRUPT_YIELD (1u << 6)     /* the guest waits in a loop: end the slice */
 
 typedef enum CpuExitReason {
     CPU_EXIT_BUDGET,        /* ran all it was given */

@@ -106,7 +106,7 @@ static const Entry table[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     M(IN) = { shape_port, op_in, 0, IF_STOP | IF_ALONE }, M(OUT) = { shape_port, op_out, 1, IF_STOP | IF_ALONE },
     M(RDFSBASE) = { shape_fsgs, op_fsgsbase, R_FS << 1 }, M(WRFSBASE) = { shape_fsgs, op_fsgsbase, R_FS << 1 | 1 },
     M(RDGSBASE) = { shape_fsgs, op_fsgsbase, R_GS << 1 }, M(WRGSBASE) = { shape_fsgs, op_fsgsbase, R_GS << 1 | 1 },
-    M(NOP) = { shape_ignore, op_nop }, M(PAUSE) = { shape_ignore, op_pause }, M(ENDBR32) = { shape_ignore, op_nop },
+    M(NOP) = { shape_ignore, op_nop }, M(PAUSE) = { shape_none, op_pause }, M(ENDBR32) = { shape_ignore, op_nop },
     M(ENDBR64) = { shape_ignore, op_nop },
     M(LFENCE) = { shape_ignore, op_nop }, M(MFENCE) = { shape_none, op_mfence }, M(SFENCE) = { shape_ignore, op_nop },
     M(PREFETCHT0) = { shape_ignore, op_nop }, M(PREFETCHT1) = { shape_ignore, op_nop },

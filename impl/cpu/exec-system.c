@@ -27,9 +27,16 @@ int op_hlt(X86CPU *cpu, const Insn *in)
     return RET_LEAVE;
 }
 
+/*
+ * A loop that waits for another processor. If slices always had the same length, one that lets go of a lock for a
+ * moment in each turn could always be stopped at the same place and never be seen to do so.
+ */
 int op_pause(X86CPU *cpu, const Insn *in)
 {
-    return RET_NEXT;
+    if (cpu->n_cpus > 1) {
+        cpu_x86_interrupt(cpu, CPU_INTERRUPT_YIELD);
+    }
+    return RET_LEAVE;
 }
 
 int op_cli(X86CPU *cpu, const Insn *in)

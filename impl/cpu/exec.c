@@ -149,6 +149,12 @@ static bool ready_to_run(X86CPU *cpu, Run *run, bool inhibit)
         leave(run, CPU_EXIT_REQUEST);
         return false;
     }
+    if (pending & CPU_INTERRUPT_YIELD) {
+        cpu_x86_reset_interrupt(cpu, CPU_INTERRUPT_YIELD);
+        cpu->inhibit_irq = inhibit;
+        leave(run, CPU_EXIT_BUDGET);
+        return false;
+    }
     if (G_UNLIKELY(pending & (CPU_INTERRUPT_INIT | CPU_INTERRUPT_SIPI))) {
         take_init(cpu, pending);
         return false;

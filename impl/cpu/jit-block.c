@@ -35,7 +35,7 @@ GHashTable *jit_kinds(void)
         OpFunc *fn;
         uint8_t class, op;
     } singles[] = {
-        { op_nop, KIND_NOP }, { op_pause, KIND_NOP }, { op_movzx, KIND_MOVX, 0 }, { op_movsx, KIND_MOVX, 1 },
+        { op_nop, KIND_NOP }, { op_movzx, KIND_MOVX, 0 }, { op_movsx, KIND_MOVX, 1 },
         { op_cmov, KIND_CMOV }, { op_setcc, KIND_SETCC }, { op_xchg_rr, KIND_XCHG }, { op_bswap, KIND_BSWAP },
         { op_push_r64, KIND_PUSH }, { op_push_imm, KIND_PUSH_IMM }, { op_pop_r64, KIND_POP }, { op_leave, KIND_LEAVE },
         { op_cbw, KIND_CBW }, { op_cwd, KIND_CWD }, { op_shl_ri, KIND_SHIFT_RI, SHIFT_SHL },
