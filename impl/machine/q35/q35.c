@@ -80,6 +80,7 @@ const MachineClass q35_machine_class = {
     .desc = "PC (Q35 + ICH9)",
     .max_cpus = 16,
     .block_default_type = IF_IDE,
+    .default_vga = "std",
     .ide_units_per_bus = 1,
     .init = q35_machine_init,
     .ready = q35_machine_ready,
