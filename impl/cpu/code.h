@@ -70,7 +70,7 @@ static inline bool code_enter_page(X86CPU *cpu, uint64_t lin)
     if (G_LIKELY(page == cpu->fetch_lin)) {
         return true;
     }
-    e = &cpu->tlb[cpu->mmu_idx][(lin >> 12) & (TLB_SIZE - 1)];
+    e = &cpu->tlb[TLB_OF_CODE(cpu->mmu_idx)][(lin >> 12) & (TLB_SIZE - 1)];
     if (e->tag_exec != page) {
         return false;
     }

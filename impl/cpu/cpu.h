@@ -137,7 +137,7 @@ typedef enum CpuExitReason {
     CPU_EXIT_DEBUG,         /* a breakpoint of the debugger */
 } CpuExitReason;
 
-enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, TLB_LOG_SIZE = 256, JUMP_CACHE_SIZE = 4096 };
+enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, TLB_LOG_SIZE = 256, JUMP_CACHE_SIZE = 16384 };
 
 /* A translated page. Tags are the page's linear address, or TLB_INVALID; TLB_SLOW in a tag sends it to mmu.c. */
 typedef struct TlbEntry {
@@ -160,6 +160,9 @@ enum {
     MMU_USER_ALIGN,          /* user with alignment checks */
     MMU__COUNT,
 };
+/* Code has a TLB of its own for each of them: a page of code and one of data shall not evict each other. */
+#define TLB_OF_CODE(mmu_idx) (MMU__COUNT + (mmu_idx))
+enum { TLB__COUNT = 2 * MMU__COUNT };
 
 /* Which entries to flush, while they are few. */
 typedef struct TlbLog {
@@ -219,7 +222,7 @@ struct X86CPU {
     JumpCacheEntry *jump_cache;            /* of JUMP_CACHE_SIZE, by host address */
     uint64_t jit_left;                     /* instructions that translated code may still execute */
     uint64_t jit_page;                     /* linear address of the page that it runs in */
-    TlbEntry *jit_tlb;                     /* the one of mmu_idx */
+    TlbEntry *jit_tlb;                     /* the one for data */
     uint64_t jit_tmp;
     struct JitLink *jit_link;              /* a jump that could be linked to the next block */
     uint64_t fetch_phys;
@@ -238,7 +241,7 @@ struct X86CPU {
     bool wait_sipi;                        /* after INIT: only INIT and SIPI are heard */
     bool nmi_masked;                       /* from an NMI to the next iret */
 
-    TlbEntry tlb[MMU__COUNT][TLB_SIZE];
+    TlbEntry tlb[TLB__COUNT][TLB_SIZE];   /* by MMU_* for data, TLB_OF_CODE for code */
     TlbLog tlb_log[2];                     /* of entries that are not global, and of those that are */
     bool tlb_large;                        /* some entry is part of a large page */
     CodeCache *code;

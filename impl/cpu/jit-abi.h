@@ -45,10 +45,11 @@
 #define JIT_TLB_PHYS 40
 #define JIT_TLB_SHIFT 6
 #define JIT_TLB_MASK 0x3ff
+#define JIT_TLB_OF_CODE 0x40000   /* bytes from the TLB of data to that of code */
 #define JIT_JUMP_HOST 0
 #define JIT_JUMP_BLOCK 8
 #define JIT_JUMP_SHIFT 4
-#define JIT_JUMP_MASK 0xfff
+#define JIT_JUMP_MASK 0x3fff
 
 /* Why translated code came back. */
 #define JIT_EXIT 0

@@ -144,6 +144,7 @@ jit_lookup:
     shr     $(12 - JIT_TLB_SHIFT), %ecx
     and     $(JIT_TLB_MASK << JIT_TLB_SHIFT), %ecx
     add     F(TLB), %rcx
+    add     $JIT_TLB_OF_CODE, %rcx
     cmp     JIT_TLB_EXEC(%rcx), %rdx
     jne     9f
     mov     %rdx, F(FETCH_LIN)

@@ -59,6 +59,7 @@ G_STATIC_ASSERT(JIT_BLOCK_ENTRY == offsetof(CodeBlock, entry));
 G_STATIC_ASSERT(JIT_TLB_READ == offsetof(TlbEntry, tag_read) && JIT_TLB_WRITE == offsetof(TlbEntry, tag_write));
 G_STATIC_ASSERT(JIT_TLB_EXEC == offsetof(TlbEntry, tag_exec) && JIT_TLB_ADDEND == offsetof(TlbEntry, addend));
 G_STATIC_ASSERT(JIT_TLB_DIRTY == offsetof(TlbEntry, dirty) && JIT_TLB_PHYS == offsetof(TlbEntry, phys));
+G_STATIC_ASSERT(JIT_TLB_OF_CODE == TLB_OF_CODE(0) * TLB_SIZE * sizeof(TlbEntry));
 G_STATIC_ASSERT(sizeof(TlbEntry) == 1 << JIT_TLB_SHIFT && TLB_SIZE - 1 == JIT_TLB_MASK);
 G_STATIC_ASSERT(JIT_JUMP_HOST == offsetof(JumpCacheEntry, host) && JIT_JUMP_BLOCK == offsetof(JumpCacheEntry, block));
 G_STATIC_ASSERT(sizeof(JumpCacheEntry) == 1 << JIT_JUMP_SHIFT && JUMP_CACHE_SIZE - 1 == JIT_JUMP_MASK);

@@ -31,9 +31,14 @@ static int page_fault(X86CPU *cpu, uint64_t lin, int access, bool user, uint32_t
 
 /* ---- TLB ---- */
 
-static TlbEntry *tlb_slot(X86CPU *cpu, uint64_t lin, unsigned mmu_idx)
+static TlbEntry *tlb_slot(X86CPU *cpu, uint64_t lin, unsigned which)
 {
-    return &cpu->tlb[mmu_idx][(lin >> 12) & (TLB_SIZE - 1)];
+    return &cpu->tlb[which][(lin >> 12) & (TLB_SIZE - 1)];
+}
+
+static TlbEntry *tlb_slot_for(X86CPU *cpu, uint64_t lin, int access, unsigned mmu_idx)
+{
+    return tlb_slot(cpu, lin, access == ACC_EXEC ? TLB_OF_CODE(mmu_idx) : mmu_idx);
 }
 
 /* Remember which entries to flush: global ones and others apart, since loading CR3 leaves the former. */
@@ -72,7 +77,7 @@ static void tlb_set(X86CPU *cpu, TlbEntry *e, uint64_t page, const Walk *w, unsi
 
 static int mmu_fill(X86CPU *cpu, uint64_t lin, int access, unsigned seg, unsigned mmu_idx, TlbEntry **ret)
 {
-    TlbEntry *e = tlb_slot(cpu, lin, mmu_idx);
+    TlbEntry *e = tlb_slot_for(cpu, lin, access, mmu_idx);
     uint32_t code;
     Walk w;
 
@@ -92,7 +97,7 @@ static int mmu_fill(X86CPU *cpu, uint64_t lin, int access, unsigned seg, unsigne
 
 static int mmu_entry(X86CPU *cpu, uint64_t lin, int access, unsigned seg, unsigned mmu_idx, TlbEntry **ret)
 {
-    TlbEntry *e = tlb_slot(cpu, lin, mmu_idx);
+    TlbEntry *e = tlb_slot_for(cpu, lin, access, mmu_idx);
     uint64_t tag = access == ACC_WRITE ? e->tag_write : access == ACC_READ ? e->tag_read : e->tag_exec;
 
     if (tag != TLB_INVALID && (tag & ~(uint64_t)TLB_SLOW) == (lin & ~UINT64_C(0xfff))) {
@@ -120,7 +125,7 @@ static void tlb_flush_log(X86CPU *cpu, TlbLog *log, bool global)
             }
         }
     } else {
-        for (unsigned i = 0; i < MMU__COUNT * TLB_SIZE; i++) {
+        for (unsigned i = 0; i < TLB__COUNT * TLB_SIZE; i++) {
             if (global == !!(all[i].flags & TLBF_GLOBAL)) {
                 tlb_invalidate(&all[i]);
             }
@@ -146,7 +151,7 @@ void cpu_x86_tlb_flush(X86CPU *cpu)
 /* A large page has entries of 4 KiB all over the TLB, and all of them go. */
 static void flush_large(X86CPU *cpu, uint64_t lin)
 {
-    for (unsigned i = 0; i < MMU__COUNT * TLB_SIZE; i++) {
+    for (unsigned i = 0; i < TLB__COUNT * TLB_SIZE; i++) {
         TlbEntry *e = &cpu->tlb[0][0] + i;
         uint64_t page = e->tag_read != TLB_INVALID ? e->tag_read : e->tag_exec;
 
@@ -158,7 +163,7 @@ static void flush_large(X86CPU *cpu, uint64_t lin)
 
 void mmu_flush_page(X86CPU *cpu, uint64_t lin)
 {
-    for (unsigned idx = 0; idx < MMU__COUNT; idx++) {
+    for (unsigned idx = 0; idx < TLB__COUNT; idx++) {
         tlb_invalidate(tlb_slot(cpu, lin, idx));
     }
     if (cpu->tlb_large) {
