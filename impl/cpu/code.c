@@ -28,7 +28,7 @@ struct CodeCache {
     unsigned chunk;          /* that is being filled */
     size_t used;             /* in it */
     CodeBlock *scratch;      /* room for one block that is not kept */
-    JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
+    JumpCacheEntry jump_cache[JUMP_CACHE_SIZE + 1];   /* room to align it */
 };
 
 static size_t block_size(unsigned n)
@@ -41,7 +41,7 @@ CodeCache *code_cache_new(X86CPU *cpu)
     CodeCache *c = g_new0(CodeCache, 1);
 
     c->scratch = g_malloc0(block_size(BLOCK_MAX_INSNS));
-    cpu->jump_cache = c->jump_cache;
+    cpu->jump_cache = (JumpCacheEntry *)(((uintptr_t)c->jump_cache + 63) & ~(uintptr_t)63);
     return c;
 }
 
@@ -62,7 +62,7 @@ void code_cache_flush(X86CPU *cpu)
     CodeCache *c = cpu->code;
 
     memset(c->hash, 0, sizeof(c->hash));
-    memset(c->jump_cache, 0, sizeof(c->jump_cache));
+    memset(cpu->jump_cache, 0, JUMP_CACHE_SIZE * sizeof(JumpCacheEntry));
     c->chunk = 0;
     c->used = 0;
     jit_flush(cpu);
@@ -285,9 +285,7 @@ CodeBlock *code_find_slow(X86CPU *cpu, uint64_t lin)
     }
     /* A block on two pages has to look at the translation of the second each time. */
     if (b && b != cpu->code->scratch && !b->page2.dirty) {
-        uintptr_t host = lin + cpu->fetch_addend;
-
-        *jump_slot(cpu, host) = (JumpCacheEntry){ .host = host, .block = b };
+        jump_cache_set(cpu, lin + cpu->fetch_addend, b);
     }
     return b;
 }

@@ -23,7 +23,7 @@ typedef struct CodePage {
 } CodePage;
 
 struct CodeBlock {
-    CodePage page;           /* the order of page and entry is known to jit-abi.h */
+    CodePage page;
     const uint8_t *entry;    /* of its translation, or NULL */
     CodePage page2;          /* dirty is NULL unless the block crosses */
     uint64_t ram_addr;
@@ -59,6 +59,14 @@ static inline bool code_block_valid(const CodeBlock *b)
 static inline JumpCacheEntry *jump_slot(X86CPU *cpu, uintptr_t host)
 {
     return &cpu->jump_cache[(host ^ (host >> 9)) & (JUMP_CACHE_SIZE - 1)];
+}
+
+/** jump_cache_set: @b, at @host, will be found quickly. Again when its entry changes. */
+static inline void jump_cache_set(X86CPU *cpu, uintptr_t host, CodeBlock *b)
+{
+    *jump_slot(cpu, host) = (JumpCacheEntry){
+        .host = host, .block = b, .entry = b->entry, .dirty = b->page.dirty, .gen = b->page.gen, .seen = b->page.seen,
+    };
 }
 
 /* Fetch from the page of @lin from now on. False: it must be translated first. */

@@ -177,8 +177,13 @@ typedef struct CodeCache CodeCache;
 
 /* The block whose first byte is at a host address; it may be of another code size, or no longer valid. */
 typedef struct JumpCacheEntry {
-    uintptr_t host;
+    uintptr_t host;          /* the order is known to jit-abi.h */
     CodeBlock *block;
+    const uint8_t *entry;    /* these are of the block: everything in one line of the host's cache */
+    const uint8_t *dirty;
+    const uint32_t *gen;
+    uint32_t seen;
+    uint32_t unused[5];
 } JumpCacheEntry;
 
 /** What a processor asks of its local APIC (devices/apic). All slots run on the processor's thread under the BQL. */

@@ -32,11 +32,7 @@
 #define JIT_CPU_LINK 256
 #define JIT_CPU_FETCH_PHYS 264
 
-/* In CodeBlock, TlbEntry and JumpCacheEntry. */
-#define JIT_BLOCK_DIRTY 0
-#define JIT_BLOCK_GEN 8
-#define JIT_BLOCK_SEEN 16
-#define JIT_BLOCK_ENTRY 24
+/* In TlbEntry and JumpCacheEntry. */
 #define JIT_TLB_READ 0
 #define JIT_TLB_WRITE 8
 #define JIT_TLB_EXEC 16
@@ -47,8 +43,11 @@
 #define JIT_TLB_MASK 0x3ff
 #define JIT_TLB_OF_CODE 0x40000   /* bytes from the TLB of data to that of code */
 #define JIT_JUMP_HOST 0
-#define JIT_JUMP_BLOCK 8
-#define JIT_JUMP_SHIFT 4
+#define JIT_JUMP_ENTRY 16
+#define JIT_JUMP_DIRTY 24
+#define JIT_JUMP_GEN 32
+#define JIT_JUMP_SEEN 40
+#define JIT_JUMP_SHIFT 6
 #define JIT_JUMP_MASK 0x3fff
 
 /* Why translated code came back. */

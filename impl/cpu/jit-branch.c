@@ -56,6 +56,13 @@ static void check_canonical(Trans *t)
     t->host_flags = HOST_FLAGS_NONE;
 }
 
+/* Go to the address in rax. */
+static void look_up(Trans *t)
+{
+    a_call_via(&t->a, &t->jit->calls->lookup);
+    a_rr_raw(&t->a, 0xff, 4, 4, H_RDX, false);
+}
+
 static bool in_page(int64_t off)
 {
     return off >= 0 && off < 4096;
@@ -78,7 +85,7 @@ static void go_to(Trans *t, int64_t off, bool check)
     if (check) {
         check_canonical(t);
     }
-    a_jmp_via(&t->a, &t->jit->calls->lookup);
+    look_up(t);
 }
 
 void jit_fall_through(Trans *t)
@@ -138,7 +145,7 @@ bool jit_jmp_rm(Trans *t)
     if (!load_target(t)) {
         return false;
     }
-    a_jmp_via(&t->a, &t->jit->calls->lookup);
+    look_up(t);
     return true;
 }
 
@@ -187,7 +194,7 @@ bool jit_call_rm(Trans *t)
     a_rm(&t->a, A_MOV, 8, H_RAX, H_RBX, CPU_FIELD(TMP));
     push_return(t);
     a_rm(&t->a, A_LOAD, 8, H_RAX, H_RBX, CPU_FIELD(TMP));
-    a_jmp_via(&t->a, &t->jit->calls->lookup);
+    look_up(t);
     return true;
 }
 
@@ -203,6 +210,6 @@ bool jit_ret(Trans *t)
     jit_load(t, 8, H_RAX);
     check_canonical(t);
     a_rm(&t->a, A_LEA, 8, rsp, rsp, (int32_t)(8 + t->in->imm));
-    a_jmp_via(&t->a, &t->jit->calls->lookup);
+    look_up(t);
     return true;
 }

@@ -130,7 +130,8 @@ jit_call_carry:
     ret
 
 /*
- * Go on at rax, the guest's rip, in translated code if there is any: code_enter_page() and code_find() of code.h.
+ * Where to jump to for going on at rax, the guest's rip: rdx is its translated code if there is any, else the way out.
+ * As code_enter_page() and code_find() of code.h. Called, so that each place has a jump of its own to be predicted.
  */
     .globl  jit_lookup
     .hidden jit_lookup
@@ -162,21 +163,22 @@ jit_lookup:
     add     F(JUMP_CACHE), %rcx
     cmp     JIT_JUMP_HOST(%rcx), %rdx
     jne     9f
-    mov     JIT_JUMP_BLOCK(%rcx), %rcx
-    mov     JIT_BLOCK_DIRTY(%rcx), %rdx
+    mov     JIT_JUMP_DIRTY(%rcx), %rdx
     testb   $2, (%rdx)
     jnz     9f
-    mov     JIT_BLOCK_GEN(%rcx), %rdx
+    mov     JIT_JUMP_GEN(%rcx), %rdx
     mov     (%rdx), %edx
-    cmp     JIT_BLOCK_SEEN(%rcx), %edx
+    cmp     JIT_JUMP_SEEN(%rcx), %edx
     jne     9f
-    mov     JIT_BLOCK_ENTRY(%rcx), %rdx
+    mov     JIT_JUMP_ENTRY(%rcx), %rdx
     test    %rdx, %rdx
     jz      9f
     and     $-4096, %rax
     mov     %rax, F(PAGE)
-    jmp     *%rdx
-9:  xor     %eax, %eax
+    ret
+9:  lea     8f(%rip), %rdx
+    ret
+8:  xor     %eax, %eax
     jmp     jit_exit
 
     .section .note.GNU-stack, "", @progbits

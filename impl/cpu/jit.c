@@ -52,16 +52,14 @@ SAME_OFFSET(TLB, jit_tlb);
 SAME_OFFSET(TMP, jit_tmp);
 SAME_OFFSET(LINK, jit_link);
 G_STATIC_ASSERT(offsetof(X86CPU, regs) == 0);
-G_STATIC_ASSERT(JIT_BLOCK_DIRTY == offsetof(CodeBlock, page.dirty));
-G_STATIC_ASSERT(JIT_BLOCK_GEN == offsetof(CodeBlock, page.gen));
-G_STATIC_ASSERT(JIT_BLOCK_SEEN == offsetof(CodeBlock, page.seen));
-G_STATIC_ASSERT(JIT_BLOCK_ENTRY == offsetof(CodeBlock, entry));
 G_STATIC_ASSERT(JIT_TLB_READ == offsetof(TlbEntry, tag_read) && JIT_TLB_WRITE == offsetof(TlbEntry, tag_write));
 G_STATIC_ASSERT(JIT_TLB_EXEC == offsetof(TlbEntry, tag_exec) && JIT_TLB_ADDEND == offsetof(TlbEntry, addend));
 G_STATIC_ASSERT(JIT_TLB_DIRTY == offsetof(TlbEntry, dirty) && JIT_TLB_PHYS == offsetof(TlbEntry, phys));
 G_STATIC_ASSERT(JIT_TLB_OF_CODE == TLB_OF_CODE(0) * TLB_SIZE * sizeof(TlbEntry));
 G_STATIC_ASSERT(sizeof(TlbEntry) == 1 << JIT_TLB_SHIFT && TLB_SIZE - 1 == JIT_TLB_MASK);
-G_STATIC_ASSERT(JIT_JUMP_HOST == offsetof(JumpCacheEntry, host) && JIT_JUMP_BLOCK == offsetof(JumpCacheEntry, block));
+G_STATIC_ASSERT(JIT_JUMP_HOST == offsetof(JumpCacheEntry, host) && JIT_JUMP_ENTRY == offsetof(JumpCacheEntry, entry));
+G_STATIC_ASSERT(JIT_JUMP_DIRTY == offsetof(JumpCacheEntry, dirty) && JIT_JUMP_GEN == offsetof(JumpCacheEntry, gen));
+G_STATIC_ASSERT(JIT_JUMP_SEEN == offsetof(JumpCacheEntry, seen));
 G_STATIC_ASSERT(sizeof(JumpCacheEntry) == 1 << JIT_JUMP_SHIFT && JUMP_CACHE_SIZE - 1 == JIT_JUMP_MASK);
 
 /* ---- Memory ---- */
@@ -149,6 +147,7 @@ static bool translate(X86CPU *cpu, CodeBlock *b)
         jit_set_links(t);
         j->used += (len + 15) & ~(size_t)15;
         b->entry = at;
+        jump_cache_set(cpu, cpu->rip + cpu->fetch_addend, b);
     } else {
         j->n_links = n_links;
         b->runs = CODE_NEVER_TRANSLATED;
