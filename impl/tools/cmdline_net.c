@@ -8,17 +8,8 @@
 #include "net/net.h"
 #include "tools/cmdline.h"
 
-/* Where cards plug in when nothing more is said. */
-#define NIC_DEFAULT_MODEL "virtio-net-pci"
-
-static const struct {
-    const char *alias;
-    const char *driver;
-} nic_models[] = {
-    { "virtio", NIC_DEFAULT_MODEL },
-    { "virtio-net-pci", "virtio-net-pci" },
-    { "virtio-net-device", "virtio-net-device" },
-};
+/* "virtio", which is the default too, is the one of these that the board has a bus for. */
+static const char *const nic_models[] = { "virtio", "virtio-net-pci", "virtio-net-device" };
 
 /* ---- Options as pairs; a key may come more than once ---- */
 
@@ -106,9 +97,12 @@ static char *cmdline_net_take(GPtrArray *pairs, const char *key)
 
 static const char *cmdline_nic_driver(const char *model, GError **errp)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(nic_models); i++) {
-        if (!model || strcmp(nic_models[i].alias, model) == 0) {
-            return nic_models[i].driver;
+    if (!model || strcmp(model, nic_models[0]) == 0) {
+        return bus_find(NULL, "PCI") ? "virtio-net-pci" : "virtio-net-device";
+    }
+    for (unsigned i = 1; i < G_N_ELEMENTS(nic_models); i++) {
+        if (strcmp(nic_models[i], model) == 0) {
+            return nic_models[i];
         }
     }
     error_setg(errp, "Unsupported NIC model: %s", model);
@@ -295,7 +289,7 @@ bool cmdline_net_help(const CmdLine *c)
     if (nic && g_str_has_suffix(nic->arg, "model=help")) {
         g_print("Supported NIC models:\n");
         for (unsigned i = 0; i < G_N_ELEMENTS(nic_models); i++) {
-            g_print("%s\n", nic_models[i].alias);
+            g_print("%s\n", nic_models[i]);
         }
         return true;
     }

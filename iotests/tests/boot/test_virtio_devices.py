@@ -5,12 +5,16 @@ import hashlib
 import random
 import re
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
 from rondo_iotests.images import create
+from rondo_iotests.paths import binary
+from rondo_iotests.systems.initramfs import DISK_MODULES, INIT, NET_MODULES, make_initramfs
+from rondo_iotests.systems.packages import kernel
 
 MODULES = ("virtio_rng", "virtio_console", "virtio_balloon")
 NIC = "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:0-:7,hostfwd=udp:127.0.0.1:0-:7"
@@ -169,6 +173,31 @@ def test_card_goes_and_comes(linux):
     vm.qmp("device_del", id="net0")
     text = vm.hmp("info network")
     assert "net0" not in text and "n1: index=0,type=user" in text
+
+
+SIMULATED_INIT = """
+ip link set eth0 up
+udhcpc -i eth0 -n -q -t 10 >/dev/console 2>&1
+ip addr add 10.0.2.15/24 dev eth0
+ping -c 3 10.0.2.2 >/dev/console 2>&1
+head -c 32 /dev/hwrng | od -An -tx1 >/dev/console
+poweroff -f
+"""
+
+
+def test_simulated_network(tmp_path):
+    """A network that ends in libslirp, and random bytes: the same in every run of the simulator."""
+    k = kernel("cloud")
+    init = INIT.split("echo @READY@")[0] + SIMULATED_INIT
+    initrd = make_initramfs(k, DISK_MODULES + NET_MODULES + MODULES, {"init": (init.encode(), 0o755)})
+    args = [binary("rondo-sim"), "-m", "256", "-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot",
+            "-device", "virtio-rng-pci", "-kernel", k.image, "-initrd", initrd, "-append", "console=ttyS0 quiet"]
+    runs = [subprocess.run([*args, "-nic", "user,restrict=on,ipv6=off"], capture_output=True, timeout=600, check=True)
+            for _ in range(2)]
+    assert b"lease of 10.0.2.15 obtained" in runs[0].stdout and b"3 packets received" in runs[0].stdout
+    assert runs[0].stdout == runs[1].stdout
+    refused = subprocess.run([*args, "-nic", "user"], capture_output=True, timeout=60)
+    assert refused.returncode != 0 and b"cannot be replayed" in refused.stderr
 
 
 def test_random_bytes(linux):
