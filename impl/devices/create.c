@@ -69,7 +69,7 @@ void device_add_global(const char *driver, const char *prop, const char *value)
     g_ptr_array_add(globals, g_strdup(value));
 }
 
-static bool qdev_set_globals(DeviceState *dev, GError **errp)
+bool qdev_set_globals(DeviceState *dev, GError **errp)
 {
     GPtrArray *globals = device_globals();
 

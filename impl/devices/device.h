@@ -196,6 +196,9 @@ G_GNUC_WARN_UNUSED_RESULT
 DeviceState *qdev_device_add(const char *driver, const GPtrArray *opts, GError **errp);
 /** device_add_global: from now on a device of class @driver gets @prop = @value when it is made by qdev_device_add. */
 void device_add_global(const char *driver, const char *prop, const char *value);
+/** qdev_set_globals: what device_add_global() said of @dev's class. For boards that make devices users know. */
+G_GNUC_WARN_UNUSED_RESULT
+bool qdev_set_globals(DeviceState *dev, GError **errp);
 /** qdev_unplug: unrealize and free the device called @id (a cold unplug). */
 G_GNUC_WARN_UNUSED_RESULT
 bool qdev_unplug(const char *id, GError **errp);

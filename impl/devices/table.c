@@ -4,6 +4,8 @@
  */
 #include "devices/table.h"
 
+#include "virtio/mmio.h"
+
 const DeviceClass *const device_class_table[] = {
     &apic_class,
     &cfi_pflash01_class,
@@ -26,6 +28,7 @@ const DeviceClass *const device_class_table[] = {
     &isa_debug_exit_class,
     &isa_debugcon_class,
     &i8259_class,
+    &isabus_bridge_class,
     &isa_pit_class,
     &isa_serial_class,
     &mc146818_class,
@@ -40,6 +43,7 @@ const DeviceClass *const device_class_table[] = {
     &virtio_net_pci_class,
     &virtio_rng_class,
     &virtio_rng_pci_class,
+    &virtio_mmio_class,
     &virtio_scsi_class,
     &virtio_scsi_pci_class,
     &virtio_serial_class,

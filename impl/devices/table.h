@@ -25,6 +25,7 @@ extern const DeviceClass ide_cd_class;
 extern const DeviceClass ide_hd_class;
 extern const DeviceClass isa_debugcon_class;
 extern const DeviceClass isa_debug_exit_class;
+extern const DeviceClass isabus_bridge_class;
 extern const DeviceClass isa_pit_class;
 extern const DeviceClass isa_serial_class;
 extern const DeviceClass mc146818_class;

@@ -6,11 +6,17 @@
 
 #include <string.h>
 
+#include "machine/microvm/microvm.h"
 #include "machine/pc/pc.h"
 #include "machine/q35/q35.h"
 #include "sched/machine.h"
 
-const MachineClass *const machine_class_table[] = { &pc_machine_class, &q35_machine_class, NULL };
+const MachineClass *const machine_class_table[] = {
+    &pc_machine_class,
+    &q35_machine_class,
+    &microvm_machine_class,
+    NULL,
+};
 
 const MachineClass *machine_class_by_name(const char *name)
 {
@@ -22,6 +28,27 @@ const MachineClass *machine_class_by_name(const char *name)
         }
     }
     return NULL;
+}
+
+bool machine_set_prop(MachineState *ms, const char *key, const char *value)
+{
+    const char *const *props = ms->klass->props;
+
+    for (unsigned i = 0; props && props[i]; i++) {
+        uint32_t bit = UINT32_C(1) << i;
+
+        if (strcmp(props[i], key) != 0) {
+            continue;
+        }
+        if (strcmp(value, "auto") == 0) {
+            ms->props_set &= ~bit;
+            return true;
+        }
+        ms->props_set |= bit;
+        ms->props_on = strcmp(value, "on") == 0 ? ms->props_on | bit : ms->props_on & ~bit;
+        return strcmp(value, "on") == 0 || strcmp(value, "off") == 0;
+    }
+    return false;
 }
 
 MachineState *machine_state_current(void)

@@ -28,6 +28,7 @@ struct MachineClass {
     const char *default_vga;    /* of -vga; NULL: none */
     BlockInterfaceType block_default_type;  /* of a -drive without if=; IF_NONE: IF_VIRTIO */
     unsigned ide_units_per_bus;             /* 0: the board has no IDE channels */
+    const char *const *props;               /* names of the board's own, which are on, off or auto; ends with NULL */
     bool (*init)(MachineState *ms, GError **errp);
     /* All devices of the command line are there; the guest has not run. May be NULL. */
     bool (*ready)(MachineState *ms, GError **errp);
@@ -69,6 +70,8 @@ struct MachineState {
     BootOptions boot;
     GArray *fw_cfg_files;       /* of FwCfgOption */
     bool nographic;             /* firmware talks to the first serial port */
+    uint32_t props_set;         /* a bit for each of klass->props that is not auto */
+    uint32_t props_on;
     bool hpet;
     bool acpi;
     char *pflash[MACHINE_MAX_PFLASH];   /* backend or node names */
@@ -83,6 +86,15 @@ MachineState *machine_state_new(void);
 void machine_state_free(MachineState *ms);
 /** machine_state_current: the current machine's, or NULL before it is made. */
 MachineState *machine_state_current(void);
+
+/** machine_prop: the board's property @index; @dflt if the user left the choice. */
+static inline bool machine_prop(const MachineState *ms, unsigned index, bool dflt)
+{
+    return ms->props_set >> index & 1 ? ms->props_on >> index & 1 : dflt;
+}
+/** machine_set_prop: false: the board has no property @key, or @value is not "on", "off" or "auto". */
+G_GNUC_WARN_UNUSED_RESULT
+bool machine_set_prop(MachineState *ms, const char *key, const char *value);
 
 extern const MachineClass *const machine_class_table[];
 const MachineClass *machine_class_by_name(const char *name);

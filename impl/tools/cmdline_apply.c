@@ -374,7 +374,7 @@ static bool cmdline_drive_device(DriveInfo *dinfo)
     } else if (dinfo->type == IF_VIRTIO) {
         g_ptr_array_add(opts, (char *)"drive");
         g_ptr_array_add(opts, (char *)name);
-        if (qdev_device_add("virtio-blk-pci", opts, &err)) {
+        if (qdev_device_add(bus_find(NULL, "PCI") ? "virtio-blk-pci" : "virtio-blk-device", opts, &err)) {
             return true;
         }
     } else {

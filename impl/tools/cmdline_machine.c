@@ -280,7 +280,7 @@ static bool cmdline_machine_props(const CmdArg *a, const QDict *d, MachineState 
             if (!cmdline_machine_bool(key, value, key[0] == 'h' ? &ms->hpet : &ms->acpi)) {
                 return false;
             }
-        } else if (!cmdline_machine_prop_is_moot(key, value)) {
+        } else if (!machine_set_prop(ms, key, value) && !cmdline_machine_prop_is_moot(key, value)) {
             error_setg(&err, "Property '%s-machine.%s' not found", ms->klass->name, key);
             return cmdline_report(NULL, err);
         }

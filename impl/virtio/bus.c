@@ -11,7 +11,9 @@ static char *virtio_bus_get_dev_path(DeviceState *dev)
 {
     DeviceState *proxy = dev->parent_bus->parent;
 
-    return proxy->parent_bus->klass->get_dev_path(proxy);
+    const BusClass *bc = proxy->parent_bus->klass;
+
+    return bc->get_dev_path ? bc->get_dev_path(proxy) : g_strdup(proxy->path);
 }
 
 /* Order of a reset: the device's children have been reset; the transport, which comes next, stops the queues. */
@@ -24,6 +26,13 @@ const BusClass virtio_bus_class = {
 VirtIODevice *virtio_bus_get_device(VirtioBusState *bus)
 {
     return bus->bus.children->len ? g_ptr_array_index(bus->bus.children, 0) : NULL;
+}
+
+DeviceState *virtio_user_device(VirtIODevice *vdev)
+{
+    DeviceState *proxy = vdev->qdev.parent_bus->parent;
+
+    return proxy->klass->user_creatable ? proxy : &vdev->qdev;
 }
 
 /* ---- Kicks ---- */

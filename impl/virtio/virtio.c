@@ -80,6 +80,9 @@ static const char *virtio_owner_name(const VirtIODevice *vdev)
 {
     const DeviceState *d = vdev->qdev.parent_bus ? vdev->qdev.parent_bus->parent : NULL;
 
+    if (vdev->qdev.id) {
+        return vdev->qdev.id;
+    }
     if (d && d->id) {
         return d->id;
     }

@@ -237,6 +237,8 @@ void virtio_queue_aio_detach_host_notifier(VirtQueue *vq, AioContext *ctx);
 /** What a guest notifier does in the main loop: raise the interrupt of its queue. */
 void virtio_queue_guest_notifier_read(EventNotifier *n);
 void virtio_queue_set_guest_notifier_fd_handler(VirtQueue *vq, bool assign);
+/** virtio_user_device: what the user made: @vdev itself behind a transport of the board, else its PCI device. */
+DeviceState *virtio_user_device(VirtIODevice *vdev);
 /** virtio_queue_name: "<device>.vq<n>", for traces. */
 const char *virtio_queue_name(const VirtQueue *vq);
 

@@ -29,6 +29,8 @@ static inline void isa_bus_connect_irq(ISABus *bus, int n, qemu_irq irq)
     bus->irqs[n] = irq;
 }
 
+/** isabus_bridge_isa_bus: the bus of an isabus-bridge, which stands for a chipset where there is none. */
+ISABus *isabus_bridge_isa_bus(DeviceState *bridge);
 /** isa_get_irq: the line @n as seen by a device on the bus. Borrowed; NULL if not connected. */
 qemu_irq isa_get_irq(ISADevice *dev, uint32_t n);
 /** isa_register_ioport: map @mr, which the device finalizes after isa_unregister_ioport. */

@@ -350,6 +350,7 @@ static const Property virtio_balloon_props[] = {
 const DeviceClass virtio_balloon_class = {
     .name = "virtio-balloon-device",
     .bus_type = "virtio-bus",
+    .user_creatable = true,
     .instance_size = sizeof(VirtIOBalloon),
     .props = virtio_balloon_props,
     .realize = virtio_device_realize,

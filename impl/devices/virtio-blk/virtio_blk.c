@@ -501,7 +501,7 @@ static bool virtio_blk_realize(VirtIODevice *vdev, GError **errp)
     if (s->num_queues == UINT16_MAX) {
         s->num_queues = 1;
     }
-    if (!virtio_blk_check(s, errp) || !blkconf_apply(&s->conf, vdev->qdev.parent_bus->parent, errp)) {
+    if (!virtio_blk_check(s, errp) || !blkconf_apply(&s->conf, virtio_user_device(vdev), errp)) {
         return false;
     }
     vdev->name = "virtio-blk";
@@ -561,6 +561,7 @@ static const Property virtio_blk_props[] = {
 const DeviceClass virtio_blk_class = {
     .name = "virtio-blk-device",
     .bus_type = "virtio-bus",
+    .user_creatable = true,
     .instance_size = sizeof(VirtIOBlock),
     .props = virtio_blk_props,
     .realize = virtio_device_realize,

@@ -261,7 +261,7 @@ static bool virtio_net_find_peer(VirtIONet *n, NetClientState **ret, GError **er
 static bool virtio_net_realize(VirtIODevice *vdev, GError **errp)
 {
     VirtIONet *n = (VirtIONet *)vdev;
-    DeviceState *proxy = vdev->qdev.parent_bus->parent;
+    DeviceState *proxy = virtio_user_device(vdev);
     NetClientState *peer;
 
     if (!virtio_net_check(n, errp) || !virtio_net_find_peer(n, &peer, errp)) {
@@ -398,6 +398,7 @@ static const Property virtio_net_props[] = {
 const DeviceClass virtio_net_class = {
     .name = "virtio-net-device",
     .bus_type = "virtio-bus",
+    .user_creatable = true,
     .instance_size = sizeof(VirtIONet),
     .props = virtio_net_props,
     .realize = virtio_device_realize,

@@ -181,6 +181,7 @@ static const Property virtio_rng_props[] = {
 const DeviceClass virtio_rng_class = {
     .name = "virtio-rng-device",
     .bus_type = "virtio-bus",
+    .user_creatable = true,
     .instance_size = sizeof(VirtIORNG),
     .props = virtio_rng_props,
     .realize = virtio_device_realize,

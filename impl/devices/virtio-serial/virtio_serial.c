@@ -120,7 +120,7 @@ static void virtio_serial_reset(VirtIODevice *vdev)
 static bool virtio_serial_realize(VirtIODevice *vdev, GError **errp)
 {
     VirtIOSerial *vser = (VirtIOSerial *)vdev;
-    DeviceState *proxy = vdev->qdev.parent_bus->parent;
+    DeviceState *proxy = virtio_user_device(vdev);
     g_autofree char *bus_name = proxy->id ? g_strdup_printf("%s.0", proxy->id) : NULL;
 
     if (vser->max_ports < 1 || vser->max_ports > VIRTIO_SERIAL_MAX_PORTS) {
@@ -220,6 +220,7 @@ static const Property virtio_serial_props[] = {
 const DeviceClass virtio_serial_class = {
     .name = "virtio-serial-device",
     .bus_type = "virtio-bus",
+    .user_creatable = true,
     .instance_size = sizeof(VirtIOSerial),
     .props = virtio_serial_props,
     .realize = virtio_device_realize,

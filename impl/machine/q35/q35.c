@@ -79,6 +79,7 @@ const MachineClass q35_machine_class = {
     .alias = "q35",
     .desc = "PC (Q35 + ICH9)",
     .max_cpus = 16,
+    .default_vga = "std",
     .block_default_type = IF_IDE,
     .default_vga = "std",
     .ide_units_per_bus = 1,

@@ -163,6 +163,14 @@ static void x86_gsi_set(void *opaque, int n, int level)
     }
 }
 
+void x86_init_gsis(X86Machine *x)
+{
+    for (int n = 0; n < X86_NUM_GSIS; n++) {
+        qemu_init_irq(&x->gsi_lines[n], x86_gsi_set, x, n);
+        x->gsi[n] = &x->gsi_lines[n];
+    }
+}
+
 bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp)
 {
     DeviceState *slave;
@@ -178,10 +186,7 @@ bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp)
     for (int n = 0; n < ISA_NUM_IRQS; n++) {
         x->pic[n] = i8259_irq(n < 8 ? x->pic_master : slave, n & 7);
     }
-    for (int n = 0; n < X86_NUM_GSIS; n++) {
-        qemu_init_irq(&x->gsi_lines[n], x86_gsi_set, x, n);
-        x->gsi[n] = &x->gsi_lines[n];
-    }
+    x86_init_gsis(x);
     return true;
 }
 

@@ -63,7 +63,9 @@ G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp);
 /** x86_add_device: a device of the board itself; @addr its PCI address or NULL. NULL on error. */
 DeviceState *x86_add_device(const DeviceClass *dc, BusState *bus, const char *addr, GError **errp);
-/** x86_init_pics: the pair of 8259 on @isa, and the system's interrupt lines in front of it. */
+/** x86_init_gsis: the system's interrupt lines. */
+void x86_init_gsis(X86Machine *x);
+/** x86_init_pics: the pair of 8259 on @isa, behind the system's interrupt lines, which it sets up. */
 G_GNUC_WARN_UNUSED_RESULT
 bool x86_init_pics(X86Machine *x, BusState *isa, GError **errp);
 /** x86_init_ioapic: the I/O APIC behind the same lines. */
