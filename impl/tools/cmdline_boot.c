@@ -27,7 +27,7 @@ static bool cmdline_kernel(const CmdLine *c, MachineState *ms)
     return true;
 }
 
-static bool cmdline_boot_order(const CmdArg *a, const char *order)
+static bool cmdline_boot_order(const char *order)
 {
     GError *err = NULL;
     uint32_t seen = 0;
@@ -35,18 +35,18 @@ static bool cmdline_boot_order(const CmdArg *a, const char *order)
     for (const char *p = order; p && *p; p++) {
         if (*p < 'a' || *p > 'p') {
             error_setg(&err, "Invalid boot device '%c'", *p);
-            return cmdline_report(a, err);
+            return cmdline_report(NULL, err);
         }
         if (seen & 1u << (*p - 'a')) {
             error_setg(&err, "Boot device '%c' was given twice", *p);
-            return cmdline_report(a, err);
+            return cmdline_report(NULL, err);
         }
         seen |= 1u << (*p - 'a');
     }
     return true;
 }
 
-static bool cmdline_boot_number(const CmdArg *a, const QDict *d, const char *key, int32_t max, int32_t *ret)
+static bool cmdline_boot_number(const QDict *d, const char *key, const char *what, int32_t min, int32_t *ret)
 {
     const char *text = qdict_get_try_str(d, key);
     GError *err = NULL;
@@ -55,26 +55,26 @@ static bool cmdline_boot_number(const CmdArg *a, const QDict *d, const char *key
     if (!text) {
         return true;
     }
-    if (strcmp(text, "-1") == 0) {
+    if (min < 0 && strcmp(text, "-1") == 0) {
         *ret = -1;
         return true;
     }
-    if (!block_parse_number(key, text, &n, NULL) || n > (uint64_t)max) {
-        error_setg(&err, "%s is invalid, it should be a value between -1 and %d", key, max);
-        return cmdline_report(a, err);
+    if (!block_parse_number(key, text, &n, NULL) || n > UINT16_MAX) {
+        error_setg(&err, "%s is invalid,it should be a value between %d and 65535", what, min);
+        return cmdline_report(NULL, err);
     }
     *ret = n;
     return true;
 }
 
-static bool cmdline_boot_bool(const CmdArg *a, const QDict *d, const char *key, bool *ret)
+static bool cmdline_boot_bool(const QDict *d, const char *key, bool *ret)
 {
     const char *text = qdict_get_try_str(d, key);
     GError *err = NULL;
 
     if (text && strcmp(text, "on") != 0 && strcmp(text, "off") != 0) {
-        error_setg(&err, "Parameter '%s' expects 'on' or 'off'", key);
-        return cmdline_report(a, err);
+        error_setg(&err, "Parameter 'boot.%s' expects 'on' or 'off'", key);
+        return cmdline_report(NULL, err);
     }
     *ret = text ? strcmp(text, "on") == 0 : *ret;
     return true;
@@ -91,13 +91,14 @@ static bool cmdline_boot_options(const CmdArg *a, MachineState *ms)
     if (!d) {
         return cmdline_report(a, err);
     }
-    if (!cmdline_check_keys(a, d, known)) {
-        return false;
+    if (cmdline_unknown_key(d, known)) {
+        error_setg(&err, "Parameter 'boot.%s' is unexpected", cmdline_unknown_key(d, known));
+        return cmdline_report(NULL, err);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(letters); i++) {
         const char *text = qdict_get_try_str(d, known[i]);
 
-        if (!cmdline_boot_order(a, text)) {
+        if (!cmdline_boot_order(text)) {
             return false;
         }
         if (text) {
@@ -105,9 +106,9 @@ static bool cmdline_boot_options(const CmdArg *a, MachineState *ms)
             *letters[i] = g_strdup(text);
         }
     }
-    return cmdline_boot_bool(a, d, "menu", &ms->boot.menu) && cmdline_boot_bool(a, d, "strict", &ms->boot.strict) &&
-           cmdline_boot_number(a, d, "splash-time", 65535, &ms->boot.splash_time) &&
-           cmdline_boot_number(a, d, "reboot-timeout", 65535, &ms->boot.reboot_timeout);
+    return cmdline_boot_bool(d, "menu", &ms->boot.menu) && cmdline_boot_bool(d, "strict", &ms->boot.strict) &&
+           cmdline_boot_number(d, "splash-time", "splash-time", 0, &ms->boot.splash_time) &&
+           cmdline_boot_number(d, "reboot-timeout", "reboot timeout", -1, &ms->boot.reboot_timeout);
 }
 
 /* -fw_cfg name=NAME,file=FILE or string=TEXT. */
@@ -128,7 +129,7 @@ static bool cmdline_fw_cfg(const CmdArg *a, MachineState *ms)
         return false;
     }
     if (!name || !*name || !file == !text) {
-        error_setg(&err, "invalid argument(s): 'name' and one of 'file' and 'string' are needed");
+        error_setg(&err, "name, plus exactly one of file and string, are needed");
     } else if (strlen(name) >= FW_CFG_MAX_FILE_PATH) {
         error_setg(&err, "name too long (max. %d char)", FW_CFG_MAX_FILE_PATH - 1);
     } else if (file && sched_file_read_all(file, FW_CFG_FILE_MAX, (char **)&o.data, &o.len) < 0) {

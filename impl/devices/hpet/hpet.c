@@ -5,7 +5,7 @@
  * The counter is computed from guest time; a comparator has a timer for its next match.
  *
  * Context: BQL; timers fire in the main loop.
- * I1  A comparator's timer is armed exactly while the HPET and the comparator's interrupt are enabled and it will match.
+ * I1  A comparator's timer is armed exactly while HPET and comparator are enabled and it will match.
  * I2  A level-triggered line is up exactly while its status bit is set.
  * I3  A periodic comparator fires at most once in MIN_PERIOD_NS, whatever period the guest asks for; matches that were
  *     missed are skipped.

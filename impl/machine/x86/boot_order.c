@@ -196,12 +196,12 @@ static bool set_boot_letters(X86Machine *x, const char *order, GError **errp)
 
     for (unsigned i = 0; order[i]; i++) {
         if (i >= G_N_ELEMENTS(code)) {
-            error_setg(errp, "too many boot devices for PC");
+            error_setg(errp, "Too many boot devices for PC");
             return false;
         }
         code[i] = boot_code(order[i]);
         if (!code[i]) {
-            error_setg(errp, "invalid boot device for PC: '%c'", order[i]);
+            error_setg(errp, "Invalid boot device for PC: '%c'", order[i]);
             return false;
         }
     }
