@@ -81,7 +81,6 @@ const MachineClass q35_machine_class = {
     .max_cpus = 16,
     .default_vga = "std",
     .block_default_type = IF_IDE,
-    .default_vga = "std",
     .ide_units_per_bus = 1,
     .init = q35_machine_init,
     .ready = q35_machine_ready,
