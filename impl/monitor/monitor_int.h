@@ -106,6 +106,11 @@ void monitor_hmp_teardown(Monitor *mon);
 
 /* ---- qmp_cmds_qom.c ---- */
 
+struct DeviceState;
+/** monitor_balloon_stats: "guest-stats" of @dev, NULL if it is no balloon. Caller puts the reference. */
+struct json_object *monitor_balloon_stats(struct DeviceState *dev);
+/** monitor_balloon_set_interval: false if @dev is no balloon. */
+bool monitor_balloon_set_interval(struct DeviceState *dev, int64_t seconds);
 /** monitor_device_events_init: tell clients what devices tell. */
 void monitor_device_events_init(void);
 /** monitor_object_add: object-add with all values as text, as people write them. */

@@ -115,6 +115,42 @@ void qmp_balloon(int64_t value, GError **errp)
     }
 }
 
+static VirtIOBalloon *balloon_behind(DeviceState *dev)
+{
+    VirtIOBalloon *s = virtio_balloon_find();
+    DeviceState *target = dev->klass->prop_target ? dev->klass->prop_target(dev) : dev;
+
+    return s && &s->parent.qdev == target ? s : NULL;
+}
+
+json_object *monitor_balloon_stats(DeviceState *dev)
+{
+    VirtIOBalloon *s = balloon_behind(dev);
+    json_object *all, *stats;
+
+    if (!s) {
+        return NULL;
+    }
+    all = json_object_new_object();
+    stats = json_object_new_object();
+    for (unsigned i = 0; virtio_balloon_stat_name(i); i++) {
+        json_object_object_add(stats, virtio_balloon_stat_name(i), json_object_new_uint64(s->stats[i]));
+    }
+    json_object_object_add(all, "stats", stats);
+    json_object_object_add(all, "last-update", json_object_new_int64(s->stats_time));
+    return all;
+}
+
+bool monitor_balloon_set_interval(DeviceState *dev, int64_t seconds)
+{
+    VirtIOBalloon *s = balloon_behind(dev);
+
+    if (s) {
+        virtio_balloon_set_interval(s, CLAMP(seconds, 0, UINT32_MAX));
+    }
+    return s != NULL;
+}
+
 static const DeviceEvents device_events = {
     .balloon_change = qapi_event_send_balloon_change,
     .vserport_change = qapi_event_send_vserport_change,

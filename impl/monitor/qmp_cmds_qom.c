@@ -311,6 +311,30 @@ ObjectPropertyInfoList *qmp_qom_list(const char *path, GError **errp)
     return list;
 }
 
+void qmp_qom_set(const char *path, const char *property, json_object *value, GError **errp)
+{
+    DeviceState *dev = device_by_path(path, errp);
+    DeviceState *owner;
+
+    if (!dev) {
+        return;
+    }
+    if (!device_find_prop(dev, property, &owner)) {
+        error_setg(errp, "Property '%s.%s' not found", dev->klass->name, property);
+        return;
+    }
+    if (strcmp(property, "guest-stats-polling-interval") != 0) {
+        error_setg(errp, "Attempt to set property '%s' on device '%s' (type '%s') after it was realized", property,
+                   dev->id, dev->klass->name);
+        return;
+    }
+    if (json_object_get_type(value) != json_type_int || json_object_get_int64(value) < 0) {
+        error_setg(errp, "Invalid parameter type for '%s', expected: integer", property);
+        return;
+    }
+    (void)monitor_balloon_set_interval(dev, json_object_get_int64(value));      /* only a balloon has it */
+}
+
 json_object *qmp_qom_get(const char *path, const char *property, GError **errp)
 {
     DeviceState *dev = device_by_path(path, errp);
@@ -318,6 +342,13 @@ json_object *qmp_qom_get(const char *path, const char *property, GError **errp)
 
     if (!dev) {
         return NULL;
+    }
+    if (strcmp(property, "guest-stats") == 0) {
+        json_object *stats = monitor_balloon_stats(dev);
+
+        if (stats) {
+            return stats;
+        }
     }
     text = device_get_prop(dev, property);
     if (!text) {

@@ -171,6 +171,21 @@ static void balloon_handle_stats(VirtIODevice *vdev, VirtQueue *vq)
     s->stats_time = qemu_clock_get_ms(QEMU_CLOCK_HOST) / 1000;
 }
 
+static void balloon_arm_stats(VirtIOBalloon *s)
+{
+    if (s->stats_interval) {
+        timer_mod(s->stats_timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + 1000 * (int64_t)s->stats_interval);
+    } else {
+        timer_del(s->stats_timer);
+    }
+}
+
+void virtio_balloon_set_interval(VirtIOBalloon *s, uint32_t seconds)
+{
+    s->stats_interval = seconds;
+    balloon_arm_stats(s);
+}
+
 /* Gives the buffer back: the guest fills it anew. */
 static void balloon_poll_stats(void *opaque)
 {
@@ -182,7 +197,7 @@ static void balloon_poll_stats(void *opaque)
         virtio_notify(&s->parent, s->svq);
         g_free(elem);
     }
-    timer_mod(s->stats_timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + 1000 * (int64_t)s->stats_interval);
+    balloon_arm_stats(s);
 }
 
 /* ---- Sizes ---- */
@@ -267,8 +282,8 @@ static void balloon_set_status(VirtIODevice *vdev, uint8_t status)
         return;
     }
     qemu_bh_schedule(s->bh);
-    if (s->stats_interval && !timer_pending(s->stats_timer)) {
-        timer_mod(s->stats_timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + 1000 * (int64_t)s->stats_interval);
+    if (!timer_pending(s->stats_timer)) {
+        balloon_arm_stats(s);
     }
 }
 

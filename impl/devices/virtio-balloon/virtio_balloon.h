@@ -30,7 +30,6 @@ typedef struct VirtIOBalloon {
     bool deflate_on_oom;
     bool page_poison;
     bool free_page_reporting;
-    uint32_t stats_interval;            /* seconds between two looks at the statistics; 0: none */
     VirtQueue *ivq;
     VirtQueue *dvq;
     VirtQueue *svq;
@@ -38,6 +37,7 @@ typedef struct VirtIOBalloon {
     QEMUBH *bh;                         /* goes on with the queues (I2) */
     QEMUTimer *stats_timer;
     /* BQL */
+    uint32_t stats_interval;            /* seconds between two looks at the statistics; 0: none */
     uint32_t num_pages;                 /* that the guest is to give */
     uint32_t actual;                    /* that it says it has given */
     uint32_t poison_val;                /* what free pages are filled with */
@@ -51,6 +51,8 @@ VirtIOBalloon *virtio_balloon_find(void);
 void virtio_balloon_to_target(VirtIOBalloon *s, uint64_t target);
 /** virtio_balloon_actual: bytes that the guest has. */
 uint64_t virtio_balloon_actual(const VirtIOBalloon *s);
+/** virtio_balloon_set_interval: look at the statistics every @seconds; 0: no longer. */
+void virtio_balloon_set_interval(VirtIOBalloon *s, uint32_t seconds);
 /** virtio_balloon_stat_name: "stat-swap-in", ...; NULL past the end. */
 const char *virtio_balloon_stat_name(unsigned i);
 /** virtio_balloon_parse_stats: @len bytes of tags and values into @stats; what is unknown is ignored. Pure. */

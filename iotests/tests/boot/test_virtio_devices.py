@@ -255,7 +255,9 @@ def test_port_that_nobody_reads(linux, port):
 
 
 def test_balloon(linux):
-    vm = linux(args=["-device", "virtio-balloon-pci,guest-stats-polling-interval=1"], modules=MODULES).boot()
+    vm = linux(args=["-device", "virtio-balloon-pci,id=b0"], modules=MODULES).boot()
+    where = {"path": "/machine/peripheral/b0"}
+    vm.qmp("qom-set", property="guest-stats-polling-interval", value=1, **where)
     size = vm.qmp("query-balloon")["actual"]
     assert size == 512 * MIB
     free = int(vm.console.run("awk '/MemFree/ { print $2 }' /proc/meminfo"))
@@ -264,5 +266,6 @@ def test_balloon(linux):
     vm.wait_event("BALLOON_CHANGE")
     assert int(vm.console.run("awk '/MemFree/ { print $2 }' /proc/meminfo")) < free - 100 * 1024
     assert "stat-total-memory" in vm.hmp("info balloon")
+    assert vm.qmp("qom-get", property="guest-stats", **where)["stats"]["stat-total-memory"] > 300 * MIB
     vm.qmp("balloon", value=512 * MIB)
     balloon_at(vm, 512 * MIB)
