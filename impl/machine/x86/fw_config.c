@@ -7,6 +7,7 @@
  */
 #include "base/bytes.h"
 #include "devices/table.h"
+#include "machine/x86/smbios.h"
 #include "machine/x86/x86.h"
 
 #define E820_RAM 1
@@ -64,6 +65,19 @@ static void add_boot_options(MachineState *ms, X86Machine *x)
     }
 }
 
+static void add_smbios(MachineState *ms, X86Machine *x)
+{
+    SmbiosTables t;
+    size_t len;
+    uint8_t *tables;
+
+    smbios_build(ms, x->below_4g, &t);
+    tables = g_byte_array_steal(t.tables, &len);
+    g_byte_array_unref(t.tables);
+    fw_cfg_add_file(x->fw_cfg, "etc/smbios/smbios-tables", tables, len);
+    fw_cfg_add_file(x->fw_cfg, "etc/smbios/smbios-anchor", g_memdup2(t.anchor, SMBIOS_ANCHOR_SIZE), SMBIOS_ANCHOR_SIZE);
+}
+
 static bool add_user_files(MachineState *ms, X86Machine *x, GError **errp)
 {
     for (unsigned i = 0; i < ms->fw_cfg_files->len; i++) {
@@ -113,5 +127,6 @@ bool x86_init_fw_cfg(MachineState *ms, X86Machine *x, GError **errp)
     add_uuid(ms, x);
     add_memory_map(x);
     add_boot_options(ms, x);
+    add_smbios(ms, x);
     return add_user_files(ms, x, errp) && (!ms->kernel || x86_load_linux(ms, x, errp));
 }
