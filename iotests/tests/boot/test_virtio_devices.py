@@ -155,6 +155,13 @@ def test_restricted_network(linux):
     assert server.result is None
 
 
+@pytest.mark.parametrize("machine", ["q35"])
+def test_other_machines(linux, machine):
+    vm = linux(args=["-nic", "user"], machine=machine).boot()
+    network_up(vm.console)
+    assert "1 packets received" in vm.console.run("ping -c 1 -w 20 10.0.2.2")
+
+
 def test_legacy_driver(linux):
     vm = linux(args=["-netdev", "user,id=n0,restrict=on", "-device", "virtio-net-pci,netdev=n0,disable-modern=on"]).boot()
     network_up(vm.console)
