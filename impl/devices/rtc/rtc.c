@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mc146818rtc: time of day from the host clock plus an offset the guest may set, and 128 bytes of CMOS RAM.
+ * mc146818rtc: time of day from the host clock plus an offset the guest may set, 128 bytes of CMOS RAM, and the three
+ * interrupts: periodic, alarm, update ended.
  *
- * Interrupts are not generated: the enable bits can be set and read back, no flag ever rises but update-ended.
+ * Context: BQL; timers fire in the main loop.
+ *
+ * I1  The second timer is armed exactly while update or alarm interrupt is enabled, the periodic one while the periodic
+ *     interrupt is and a rate is chosen. Who polls instead sees update-ended by looking at the clock.
+ * I2  The interrupt line is up exactly while register C holds an enabled flag.
  * Source: Motorola MC146818A data sheet.
  */
 #include "devices/rtc/rtc.h"
@@ -22,6 +27,14 @@
 #define RTC_B_24H 0x02
 #define RTC_B_BINARY 0x04
 #define RTC_B_SET 0x80
+#define RTC_C_UF 0x10                   /* and, at the same place in register B, its enable bit */
+#define RTC_C_AF 0x20
+#define RTC_C_PF 0x40
+#define RTC_C_IRQF 0x80
+#define RTC_FLAGS (RTC_C_UF | RTC_C_AF | RTC_C_PF)
+#define RTC_A_UIP 0x80
+#define RTC_UIP_NS 244000               /* update in progress is shown so long before a second ends */
+#define RTC_ALARM_ANY 0xc0
 
 typedef struct RTCState {
     ISADevice parent;
@@ -29,6 +42,11 @@ typedef struct RTCState {
     uint8_t index;
     uint8_t cmos[128];
     int64_t offset;             /* seconds to add to the host clock */
+    int64_t seen_second;        /* of the host clock, when update-ended was last looked at */
+    int64_t next_periodic;      /* guest time, ns */
+    QEMUTimer second_timer;     /* on the host clock */
+    QEMUTimer periodic_timer;   /* in guest time */
+    qemu_irq irq;
 } RTCState;
 
 void mc146818_set_cmos(DeviceState *dev, uint8_t index, uint8_t value)
@@ -83,6 +101,107 @@ static uint8_t rtc_read_time(RTCState *s, uint8_t reg)
     }
 }
 
+/* ---- Interrupts ---- */
+
+static void rtc_update_irq(RTCState *s)
+{
+    uint8_t *c = &s->cmos[RTC_REG_C];
+
+    *c = *c & s->cmos[RTC_REG_B] & RTC_FLAGS ? *c | RTC_C_IRQF : *c & ~RTC_C_IRQF;
+    qemu_set_irq(s->irq, *c >> 7);
+}
+
+static int64_t rtc_host_second(void)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_HOST) / NANOSECONDS_PER_SECOND;
+}
+
+static bool rtc_alarm_matches(RTCState *s)
+{
+    static const uint8_t regs[] = { 0, 2, 4 };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(regs); i++) {
+        uint8_t alarm = s->cmos[regs[i] + 1];
+
+        if (alarm < RTC_ALARM_ANY && alarm != rtc_read_time(s, regs[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Has a second ended since somebody looked? */
+static void rtc_look_at_second(RTCState *s)
+{
+    int64_t second = rtc_host_second();
+
+    if (second != s->seen_second && !(s->cmos[RTC_REG_B] & RTC_B_SET)) {
+        s->seen_second = second;
+        s->cmos[RTC_REG_C] |= RTC_C_UF | (rtc_alarm_matches(s) ? RTC_C_AF : 0);
+    }
+}
+
+/* Nanoseconds, or 0 for none. */
+static int64_t rtc_period(const RTCState *s)
+{
+    unsigned rate = s->cmos[RTC_REG_A] & 0x0f;
+
+    if (rate == 0 || (s->cmos[RTC_REG_A] & 0x60) == 0x60) {
+        return 0;
+    }
+    rate = rate <= 2 ? rate + 7 : rate;
+    return (NANOSECONDS_PER_SECOND << (rate - 1)) / 32768;
+}
+
+/* (I1) */
+static void rtc_arm(RTCState *s)
+{
+    uint8_t b = s->cmos[RTC_REG_B];
+
+    if (b & (RTC_C_UF | RTC_C_AF) && !(b & RTC_B_SET)) {
+        timer_mod(&s->second_timer, (rtc_host_second() + 1) * NANOSECONDS_PER_SECOND);
+    } else {
+        timer_del(&s->second_timer);
+    }
+    if (b & RTC_C_PF && rtc_period(s)) {
+        timer_mod(&s->periodic_timer, s->next_periodic);
+    } else {
+        timer_del(&s->periodic_timer);
+    }
+}
+
+static void rtc_start_periodic(RTCState *s)
+{
+    s->next_periodic = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + rtc_period(s);
+    rtc_arm(s);
+}
+
+static void rtc_second(void *opaque)
+{
+    RTCState *s = opaque;
+
+    rtc_look_at_second(s);
+    rtc_arm(s);
+    rtc_update_irq(s);
+}
+
+/* Periods that were missed altogether are skipped. */
+static void rtc_periodic(void *opaque)
+{
+    RTCState *s = opaque;
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    int64_t period = rtc_period(s);
+
+    if (period) {
+        s->next_periodic = MAX(s->next_periodic + period, now);
+        s->cmos[RTC_REG_C] |= RTC_C_PF;
+    }
+    rtc_arm(s);
+    rtc_update_irq(s);
+}
+
+/* ---- Registers ---- */
+
 static bool rtc_is_time(uint8_t reg)
 {
     return reg == 0 || reg == 2 || reg == 4 || (reg >= 6 && reg <= 9) || reg == RTC_REG_CENTURY;
@@ -120,6 +239,7 @@ static void rtc_write_data(RTCState *s, uint8_t val)
     switch (s->index) {
     case RTC_REG_A:
         s->cmos[RTC_REG_A] = val & 0x7f;
+        rtc_start_periodic(s);
         break;
     case RTC_REG_B:
         if (val & ~old & RTC_B_SET) {
@@ -129,6 +249,14 @@ static void rtc_write_data(RTCState *s, uint8_t val)
         if (old & ~val & RTC_B_SET) {
             rtc_take_time(s);
         }
+        if (val & ~old & (RTC_C_UF | RTC_C_AF)) {
+            s->seen_second = rtc_host_second();     /* interrupts are for what happens from now on */
+        }
+        if (val & ~old & RTC_C_PF) {
+            rtc_start_periodic(s);
+        }
+        rtc_arm(s);
+        rtc_update_irq(s);
         break;
     case RTC_REG_C:
     case RTC_REG_D:
@@ -157,6 +285,19 @@ static void rtc_ioport_write(void *opaque, hwaddr addr, uint64_t val, unsigned s
     }
 }
 
+/* Reading clears them and ends the interrupt. */
+static uint8_t rtc_read_flags(RTCState *s)
+{
+    uint8_t flags;
+
+    rtc_look_at_second(s);
+    rtc_update_irq(s);
+    flags = s->cmos[RTC_REG_C];
+    s->cmos[RTC_REG_C] = 0;
+    rtc_update_irq(s);
+    return flags;
+}
+
 static uint64_t rtc_ioport_read(void *opaque, hwaddr addr, unsigned size)
 {
     RTCState *s = opaque;
@@ -167,8 +308,12 @@ static uint64_t rtc_ioport_read(void *opaque, hwaddr addr, unsigned size)
     if (rtc_is_time(s->index) && !(s->cmos[RTC_REG_B] & RTC_B_SET)) {
         return rtc_read_time(s, s->index);
     }
+    if (s->index == RTC_REG_A && !(s->cmos[RTC_REG_B] & RTC_B_SET) &&
+        qemu_clock_get_ns(QEMU_CLOCK_HOST) % NANOSECONDS_PER_SECOND >= NANOSECONDS_PER_SECOND - RTC_UIP_NS) {
+        return s->cmos[RTC_REG_A] | RTC_A_UIP;
+    }
     if (s->index == RTC_REG_C) {
-        return 0x10;            /* update ended, always: software that waits for it goes on */
+        return rtc_read_flags(s);
     }
     return s->cmos[s->index];
 }
@@ -186,6 +331,9 @@ static bool rtc_realize(DeviceState *dev, GError **errp)
     s->cmos[RTC_REG_A] = 0x26;
     s->cmos[RTC_REG_B] = RTC_B_24H;
     s->cmos[RTC_REG_D] = 0x80;
+    s->irq = isa_get_irq(&s->parent, 8);
+    timer_init_ns(&s->second_timer, QEMU_CLOCK_HOST, rtc_second, s);
+    timer_init_ns(&s->periodic_timer, QEMU_CLOCK_VIRTUAL, rtc_periodic, s);
     memory_region_init_io(&s->io, s, &rtc_ops, s, "rtc", 2);
     isa_register_ioport(&s->parent, &s->io, 0x70);
     return true;
@@ -196,6 +344,10 @@ static void rtc_unrealize(DeviceState *dev)
     RTCState *s = (RTCState *)dev;
 
     isa_unregister_ioport(&s->parent, &s->io);
+    timer_del(&s->second_timer);
+    timer_deinit(&s->second_timer);
+    timer_del(&s->periodic_timer);
+    timer_deinit(&s->periodic_timer);
 }
 
 static void rtc_reset(DeviceState *dev)
@@ -203,6 +355,9 @@ static void rtc_reset(DeviceState *dev)
     RTCState *s = (RTCState *)dev;
 
     s->cmos[RTC_REG_B] &= ~0x78;
+    s->cmos[RTC_REG_C] = 0;
+    rtc_arm(s);
+    rtc_update_irq(s);
     s->index = 0;               /* may be out of range after a load that failed */
 }
 
@@ -210,18 +365,24 @@ static int rtc_post_load(void *opaque, int version_id)
 {
     RTCState *s = opaque;
 
-    return s->index > 0x7f || ABS(s->offset / 2) > (INT64_C(1) << 40) ? -EINVAL : 0;
+    if (s->index > 0x7f || ABS(s->offset / 2) > (INT64_C(1) << 40) || s->next_periodic < 0) {
+        return -EINVAL;
+    }
+    rtc_arm(s);
+    return 0;
 }
 
 static const VMStateDescription vmstate_rtc = {
     .name = "mc146818rtc",
-    .version_id = 3,
-    .minimum_version_id = 3,
+    .version_id = 4,
+    .minimum_version_id = 4,
     .post_load = rtc_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_BUFFER(cmos, RTCState),
         VMSTATE_UINT8(index, RTCState),
         VMSTATE_INT64(offset, RTCState),
+        VMSTATE_INT64(seen_second, RTCState),
+        VMSTATE_INT64(next_periodic, RTCState),
         VMSTATE_END_OF_LIST()
     },
 };
