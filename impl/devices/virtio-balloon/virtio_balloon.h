@@ -7,7 +7,7 @@
  *
  * I1  Only whole pages of RAM are discarded; other addresses are ignored.
  * I2  One pass looks at most at BURST elements, and of each at most at PAGES_MAX pages; then the event loop goes round.
- * I3  No element is in flight between two calls: the buffer for statistics stays in its ring until it is asked for anew.
+ * I3  No element is in flight between two calls: the buffer for statistics stays in its ring until it is wanted anew.
  * Source: virtio 1.2, section 5.5.
  */
 #ifndef DEVICES_VIRTIO_BALLOON_VIRTIO_BALLOON_H

@@ -2,8 +2,8 @@
 /*
  * virtio-serial: a bus of byte streams between guest and chardevs. Port 0 is a console.
  *
- * Queues: 0 and 1 are port 0's (to the guest, from the guest), 2 and 3 the control messages', 2n + 2 and 2n + 3 those of
- * port n. Context: main thread or a vCPU thread, BQL held.
+ * Queues: 0 and 1 are port 0's (to the guest, from the guest), 2 and 3 the control messages', 2n + 2 and 2n + 3 those
+ * of port n. Context: main thread or a vCPU thread, BQL held.
  *
  * I1  No element is in flight between two calls: what a chardev does not take stays in the ring, with the number of
  *     bytes that it did take (tx_offset).
