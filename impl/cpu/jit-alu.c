@@ -450,3 +450,40 @@ bool jit_mul(Trans *t)
     }
     return true;
 }
+
+/* ---- Bits ---- */
+
+/* A bit of a register: all flags but the carry stay, so they are worked out. */
+bool jit_bt(Trans *t)
+{
+    const Insn *in = t->in;
+    static const uint16_t op[] = { [BT_TEST] = 0xfa3, [BT_SET] = 0xfab, [BT_RESET] = 0xfb3, [BT_COMPLEMENT] = 0xfbb };
+    bool by_reg = in->rs != REG_OFF_NONE;
+    int dst, bit;
+
+    if ((in->flags & IF_MEM) || in->size < 4) {
+        return false;
+    }
+    jit_flags(t);
+    a_ri(&t->a, A_AND, 4, H_RAX, FLAGS_ARITH & ~FLAG_CF);
+    dst = jit_in(t, in->rd, H_RCX);
+    if (by_reg) {
+        bit = jit_in(t, in->rs, H_RDX);
+        a_rr_raw(&t->a, op[in->aux], in->size, bit, dst, false);
+    } else {
+        a_rr_raw(&t->a, 0xfba, in->size, 4 + in->aux, dst, false);
+        a8(&t->a, (unsigned)in->imm & (in->size * 8u - 1));
+    }
+    a_mov_imm(&t->a, H_RDX, 0);
+    a_rr_raw(&t->a, 0xf90 | HC_B, 4, 0, H_RDX, false);
+    if (in->aux != BT_TEST) {
+        if (in->size == 4) {
+            a_mov(&t->a, 4, dst, dst);
+        }
+        jit_out(t, in->rd, dst);
+    }
+    a_rr(&t->a, A_OR, 4, H_RDX, H_RAX);
+    a_rm(&t->a, A_MOV, 8, H_RAX, H_RBX, CPU_FIELD(CC_SRC));
+    jit_cc_op(t, CC_EFLAGS, 1);
+    return true;
+}

@@ -40,7 +40,7 @@ GHashTable *jit_kinds(void)
         { op_push_r64, KIND_PUSH }, { op_push_imm, KIND_PUSH_IMM }, { op_pop_r64, KIND_POP }, { op_leave, KIND_LEAVE },
         { op_cbw, KIND_CBW }, { op_cwd, KIND_CWD }, { op_shl_ri, KIND_SHIFT_RI, SHIFT_SHL },
         { op_shr_ri, KIND_SHIFT_RI, SHIFT_SHR }, { op_sar_ri, KIND_SHIFT_RI, SHIFT_SAR }, { op_shift, KIND_SHIFT },
-        { op_imul, KIND_IMUL }, { op_mul, KIND_MUL, 4 }, { op_imul1, KIND_MUL, 5 }, { op_flag, KIND_CLD },
+        { op_imul, KIND_IMUL }, { op_mul, KIND_MUL, 4 }, { op_imul1, KIND_MUL, 5 }, { op_bt, KIND_BT }, { op_flag, KIND_CLD },
         { op_jcc, KIND_JCC }, { op_jmp_rel, KIND_JMP }, { op_jmp_rm, KIND_JMP_RM }, { op_call_rel, KIND_CALL_REL },
         { op_call_rm, KIND_CALL_RM }, { op_ret, KIND_RET },
         { op_cpuid, KIND_SYNC }, { op_rdtsc, KIND_SYNC }, { op_rdmsr, KIND_SYNC }, { op_wrmsr, KIND_SYNC },
@@ -121,6 +121,8 @@ static unsigned flags_effect(const Insn *in, InsnKind k, bool live)
         return mem || (in->aux && !a_fits32(in->imm)) ? FLAGS_SHOWN : FLAGS_WRITE;
     case KIND_MUL:
         return mem || in->size < 4 ? FLAGS_SHOWN : FLAGS_WRITE;
+    case KIND_BT:
+        return mem || high || in->size < 4 ? FLAGS_SHOWN : FLAGS_READ | FLAGS_WRITE;
     case KIND_SHIFT:
         return live || mem || high || in->size < 4 || in->aux == SHIFT_RCL || in->aux == SHIFT_RCR ||
                (in->imm == 0 && !(in->flags & IF_CL)) ? FLAGS_SHOWN : 0;
@@ -172,7 +174,7 @@ static bool emit_inline(Trans *t)
         [KIND_SETCC] = jit_setcc, [KIND_XCHG] = jit_xchg, [KIND_BSWAP] = jit_bswap, [KIND_PUSH] = jit_push,
         [KIND_PUSH_IMM] = jit_push_imm, [KIND_POP] = jit_pop, [KIND_LEAVE] = jit_leave, [KIND_CBW] = jit_cbw,
         [KIND_CWD] = jit_cwd, [KIND_SHIFT_RI] = jit_shift_ri, [KIND_SHIFT] = jit_shift, [KIND_IMUL] = jit_imul,
-        [KIND_MUL] = jit_mul, [KIND_CLD] = jit_cld, [KIND_JCC] = jit_jcc, [KIND_JMP] = jit_jmp,
+        [KIND_MUL] = jit_mul, [KIND_BT] = jit_bt, [KIND_CLD] = jit_cld, [KIND_JCC] = jit_jcc, [KIND_JMP] = jit_jmp,
         [KIND_JMP_RM] = jit_jmp_rm, [KIND_CALL_REL] = jit_call_rel, [KIND_CALL_RM] = jit_call_rm, [KIND_RET] = jit_ret,
     };
 

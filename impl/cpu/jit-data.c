@@ -12,12 +12,10 @@ static bool mov_imm(Trans *t)
     int host = jit_mapped(in->rd);
 
     if (in->size < 4) {
-        if (host == H_NONE) {
-            a_store_imm(&t->a, in->size, H_RBX, jit_home(in->rd), in->imm);
-        } else {
-            a_rr(&t->a, 0xc7, in->size, 0, host);
-            a_imm(&t->a, in->size, in->imm);
-        }
+        host = jit_in(t, in->rd, H_RAX);
+        a_rr(&t->a, 0xc7, in->size, 0, host);
+        a_imm(&t->a, in->size, in->imm);
+        jit_out(t, in->rd, host);
         return true;
     }
     a_mov_imm(&t->a, host == H_NONE ? H_RAX : host, (uint64_t)in->imm & size_bits_mask(in->size));

@@ -44,13 +44,22 @@ void jit_set(Trans *t, unsigned off, unsigned size, int src)
 
     if (host != H_NONE) {
         a_mov(&t->a, size, host, src);
-    } else if (size == 4) {
-        /* Two stores rather than a scratch register. */
-        a_rm(&t->a, A_MOV, 4, src, H_RBX, jit_home(off));
-        a_store_imm(&t->a, 4, H_RBX, jit_home(off) + 4, 0);
-    } else {
-        a_rm(&t->a, A_MOV, size, src, H_RBX, jit_home(off));
+        return;
     }
+    /* Always all of it: a short store is not forwarded to the next load. */
+    if (size == 4) {
+        int tmp = src > H_RDX ? H_RAX : src;
+
+        a_mov(&t->a, 4, tmp, src);
+        src = tmp;
+    } else if (size < 4) {
+        int tmp = src == H_RCX ? H_RDX : H_RCX;
+
+        a_rm(&t->a, A_LOAD, 8, tmp, H_RBX, jit_home(off));
+        a_mov(&t->a, size, tmp, src);
+        src = tmp;
+    }
+    a_rm(&t->a, A_MOV, 8, src, H_RBX, jit_home(off));
 }
 
 /* ---- Cold parts ---- */
@@ -271,11 +280,19 @@ unsigned jit_cond(Trans *t, unsigned cond)
     unsigned size = 1u << (t->cc & 3), test = cond >> 1;
     bool needs_cf = test == 1 || test == 3;
     bool of_result = test == 2 || test == 4;   /* ZF or SF alone */
+    static const uint32_t flag_of[6] = {
+        FLAG_OF, FLAG_CF, FLAG_ZF, FLAG_CF | FLAG_ZF, FLAG_SF, FLAG_PF,
+    };
 
     if (t->host_flags == HOST_FLAGS_ALL || (t->host_flags == HOST_FLAGS_NO_CF && !needs_cf)) {
         return cond;
     }
     t->host_flags = HOST_FLAGS_NONE;
+    if (t->cc == CC_OP(CC_EFLAGS, 0) && test < 6) {
+        a_rm(&t->a, 0xf7, 4, 0, H_RBX, CPU_FIELD(CC_SRC));
+        a32(&t->a, flag_of[test]);
+        return cond & 1 ? HC_E : HC_NE;
+    }
     if (kind == CC_EFLAGS || kind == CC_MUL) {
         return cond_by_helper(t, cond);
     }
@@ -288,6 +305,22 @@ unsigned jit_cond(Trans *t, unsigned cond)
         return cond;
     }
     return cond_by_helper(t, cond);
+}
+
+void jit_flags(Trans *t)
+{
+    unsigned kind = t->cc < 0 ? CC_EFLAGS : (unsigned)t->cc >> 2;
+
+    if (t->cc == CC_OP(CC_EFLAGS, 0)) {
+        a_rm(&t->a, A_LOAD, 8, H_RAX, H_RBX, CPU_FIELD(CC_SRC));
+    } else if (kind == CC_SUB || kind == CC_ADD || kind == CC_LOGIC) {
+        jit_redo(t);
+        a8(&t->a, 0x9c);   /* pushf; pop rax */
+        a8(&t->a, 0x58);
+    } else {
+        a_call_via(&t->a, &t->jit->calls->flags);
+    }
+    t->host_flags = HOST_FLAGS_NONE;
 }
 
 void jit_carry(Trans *t)

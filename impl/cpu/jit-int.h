@@ -32,6 +32,7 @@ typedef struct JitCalls {
     void (*slow)(void);
     void (*cond)(void);
     void (*carry)(void);
+    void (*flags)(void);
 } JitCalls;
 
 typedef struct JitState {
@@ -51,7 +52,7 @@ typedef enum KindClass {
     KIND_CALL,               /* by its handler */
     KIND_SYNC,               /* by its handler, which may let other threads run */
     KIND_ALU, KIND_UNARY, KIND_LEA, KIND_NOP, KIND_MOVX, KIND_CMOV, KIND_SETCC, KIND_XCHG, KIND_BSWAP, KIND_PUSH,
-    KIND_PUSH_IMM, KIND_POP, KIND_LEAVE, KIND_CBW, KIND_CWD, KIND_SHIFT_RI, KIND_SHIFT, KIND_IMUL, KIND_MUL, KIND_CLD,
+    KIND_PUSH_IMM, KIND_POP, KIND_LEAVE, KIND_CBW, KIND_CWD, KIND_SHIFT_RI, KIND_SHIFT, KIND_IMUL, KIND_MUL, KIND_BT, KIND_CLD,
     KIND_JCC, KIND_JMP, KIND_JMP_RM, KIND_CALL_REL, KIND_CALL_RM, KIND_RET, KIND__COUNT,
 } KindClass;
 
@@ -163,6 +164,8 @@ void jit_cc_op(Trans *t, unsigned kind, unsigned size);
 unsigned jit_cond(Trans *t, unsigned cond);
 /** jit_redo: do the comparison, logic operation or addition whose flags are stored once more. Loses rax and rdx. */
 void jit_redo(Trans *t);
+/** jit_flags: eax becomes the six flags, and perhaps others. Loses rcx and rdx. */
+void jit_flags(Trans *t);
 /** jit_carry: edx becomes the carry flag, 0 or 1. Loses rax and rcx. */
 void jit_carry(Trans *t);
 
@@ -174,6 +177,7 @@ bool jit_shift_ri(Trans *t);
 bool jit_shift(Trans *t);
 bool jit_imul(Trans *t);
 bool jit_mul(Trans *t);
+bool jit_bt(Trans *t);
 
 bool jit_mov(Trans *t);
 bool jit_lea(Trans *t);

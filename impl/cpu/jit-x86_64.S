@@ -103,7 +103,7 @@ jit_call_slow:
 2:  load_all
     ret
 
-/* The value of condition eax, as 0 or 1 in eax; the carry flag likewise. */
+/* The value of condition eax, as 0 or 1 in eax; the carry flag likewise; all flags in eax. */
     .globl  jit_call_cond
     .hidden jit_call_cond
 jit_call_cond:
@@ -126,6 +126,17 @@ jit_call_carry:
     call    cc_carry
     add     $8, %rsp
     movzbl  %al, %eax
+    load_volatile
+    ret
+
+    .globl  jit_call_flags
+    .hidden jit_call_flags
+jit_call_flags:
+    spill_volatile
+    lea     -JIT_BIAS(%rbx), %rdi
+    sub     $8, %rsp
+    call    cc_compute
+    add     $8, %rsp
     load_volatile
     ret
 

@@ -28,6 +28,7 @@ void jit_lookup(void);
 void jit_call_slow(void);
 void jit_call_cond(void);
 void jit_call_carry(void);
+void jit_call_flags(void);
 /* Called from there. */
 int jit_slow(X86CPU *cpu, const Insn *in);
 
@@ -79,7 +80,7 @@ bool cpu_x86_set_translate(X86CPU *cpu, unsigned threshold)
         j->calls = (JitCalls *)data;
         *j->calls = (JitCalls){
             .exit = jit_exit, .exit_at = jit_exit_at, .lookup = jit_lookup, .slow = jit_call_slow,
-            .cond = jit_call_cond, .carry = jit_call_carry,
+            .cond = jit_call_cond, .carry = jit_call_carry, .flags = jit_call_flags,
         };
         j->links = (JitLink *)(data + 4096);
         j->kinds = jit_kinds();
