@@ -56,15 +56,30 @@ static inline bool code_block_valid(const CodeBlock *b)
     return code_page_valid(&b->page) && (!b->page2.dirty || code_page_valid(&b->page2));
 }
 
-static inline JumpCacheEntry *jump_slot(X86CPU *cpu, uintptr_t host)
+/* Two entries for each address, the first one for the newer block. */
+static inline JumpCacheEntry *jump_set(X86CPU *cpu, uintptr_t host)
 {
-    return &cpu->jump_cache[(host ^ (host >> 9)) & (JUMP_CACHE_SIZE - 1)];
+    return &cpu->jump_cache[((host ^ (host >> 9)) << 1) & (JUMP_CACHE_SIZE - 1)];
+}
+
+/** jump_find: the entry of @host, or NULL. */
+static inline JumpCacheEntry *jump_find(X86CPU *cpu, uintptr_t host)
+{
+    JumpCacheEntry *j = jump_set(cpu, host);
+
+    j += j->host != host;
+    return j->host == host ? j : NULL;
 }
 
 /** jump_cache_set: @b, at @host, will be found quickly. Again when its entry changes. */
 static inline void jump_cache_set(X86CPU *cpu, uintptr_t host, CodeBlock *b)
 {
-    *jump_slot(cpu, host) = (JumpCacheEntry){
+    JumpCacheEntry *j = jump_set(cpu, host);
+
+    if (j->host != host) {
+        j[1] = j[0];
+    }
+    *j = (JumpCacheEntry){
         .host = host, .block = b, .entry = b->entry, .dirty = b->page.dirty, .gen = b->page.gen, .seen = b->page.seen,
     };
 }
@@ -94,9 +109,9 @@ static inline CodeBlock *code_find(X86CPU *cpu)
 
     if (G_LIKELY(code_enter_page(cpu, lin))) {
         uintptr_t host = lin + cpu->fetch_addend;
-        const JumpCacheEntry *j = jump_slot(cpu, host);
+        const JumpCacheEntry *j = jump_find(cpu, host);
 
-        if (G_LIKELY(j->host == host && j->block->code_bits == cpu->code_bits && code_page_valid(&j->block->page))) {
+        if (G_LIKELY(j && j->block->code_bits == cpu->code_bits && code_page_valid(&j->block->page))) {
             return j->block;
         }
     }

@@ -137,7 +137,7 @@ typedef enum CpuExitReason {
     CPU_EXIT_DEBUG,         /* a breakpoint of the debugger */
 } CpuExitReason;
 
-enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, TLB_LOG_SIZE = 256, JUMP_CACHE_SIZE = 16384 };
+enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, TLB_LOG_SIZE = 256, JUMP_CACHE_SIZE = 32768 };
 
 /* A translated page. Tags are the page's linear address, or TLB_INVALID; TLB_SLOW in a tag sends it to mmu.c. */
 typedef struct TlbEntry {
@@ -253,6 +253,7 @@ struct X86CPU {
     struct JitState *jit;                  /* NULL: nothing is translated */
     uint64_t jit_icount_end;               /* icount when jit_left is used up */
     FlatView *view;                        /* of as, while executing */
+    const FlatRange *last_range;           /* of it, looked up last; goes with view_generation */
     uint32_t view_generation;
     AddressSpace *as;
     AddressSpace *io;

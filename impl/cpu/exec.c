@@ -70,6 +70,7 @@ static void renew_view(X86CPU *cpu)
     cpu->view_generation = address_space_generation(cpu->as);
     flatview_unref(cpu->view);
     cpu->view = address_space_get_flatview(cpu->as);
+    cpu->last_range = NULL;
     cpu_x86_tlb_flush(cpu);
 }
 

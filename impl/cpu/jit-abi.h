@@ -47,8 +47,9 @@
 #define JIT_JUMP_DIRTY 24
 #define JIT_JUMP_GEN 32
 #define JIT_JUMP_SEEN 40
-#define JIT_JUMP_SHIFT 6
-#define JIT_JUMP_MASK 0x3fff
+#define JIT_JUMP_SIZE 64
+#define JIT_JUMP_SET_SHIFT 7
+#define JIT_JUMP_MASK 0x3fff   /* of sets, of two entries each */
 
 /* Why translated code came back. */
 #define JIT_EXIT 0

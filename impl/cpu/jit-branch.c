@@ -17,8 +17,8 @@ static const uint8_t *known_entry(const Trans *t, unsigned off)
         return t->start + t->a.delta;
     }
     host = (uintptr_t)t->cpu->fetch_lin + t->cpu->fetch_addend + off;
-    j = jump_slot(t->cpu, host);
-    if (j->host != host || j->block->code_bits != 64 || j->block->page.dirty != b->page.dirty ||
+    j = jump_find(t->cpu, host);
+    if (!j || j->block->code_bits != 64 || j->block->page.dirty != b->page.dirty ||
         j->block->page.seen != b->page.seen) {
         return NULL;
     }

@@ -170,11 +170,14 @@ jit_lookup:
     shr     $9, %rcx
     xor     %edx, %ecx
     and     $JIT_JUMP_MASK, %ecx
-    shl     $JIT_JUMP_SHIFT, %ecx
+    shl     $JIT_JUMP_SET_SHIFT, %ecx
     add     F(JUMP_CACHE), %rcx
     cmp     JIT_JUMP_HOST(%rcx), %rdx
+    je      2f
+    add     $JIT_JUMP_SIZE, %rcx
+    cmp     JIT_JUMP_HOST(%rcx), %rdx
     jne     9f
-    mov     JIT_JUMP_DIRTY(%rcx), %rdx
+2:  mov     JIT_JUMP_DIRTY(%rcx), %rdx
     testb   $2, (%rdx)
     jnz     9f
     mov     JIT_JUMP_GEN(%rcx), %rdx

@@ -61,7 +61,8 @@ G_STATIC_ASSERT(sizeof(TlbEntry) == 1 << JIT_TLB_SHIFT && TLB_SIZE - 1 == JIT_TL
 G_STATIC_ASSERT(JIT_JUMP_HOST == offsetof(JumpCacheEntry, host) && JIT_JUMP_ENTRY == offsetof(JumpCacheEntry, entry));
 G_STATIC_ASSERT(JIT_JUMP_DIRTY == offsetof(JumpCacheEntry, dirty) && JIT_JUMP_GEN == offsetof(JumpCacheEntry, gen));
 G_STATIC_ASSERT(JIT_JUMP_SEEN == offsetof(JumpCacheEntry, seen));
-G_STATIC_ASSERT(sizeof(JumpCacheEntry) == 1 << JIT_JUMP_SHIFT && JUMP_CACHE_SIZE - 1 == JIT_JUMP_MASK);
+G_STATIC_ASSERT(sizeof(JumpCacheEntry) == JIT_JUMP_SIZE && 2 * JIT_JUMP_SIZE == 1 << JIT_JUMP_SET_SHIFT);
+G_STATIC_ASSERT(JUMP_CACHE_SIZE / 2 - 1 == JIT_JUMP_MASK);
 
 /* ---- Memory ---- */
 

@@ -346,7 +346,7 @@ int mmu_fetch_page(X86CPU *cpu, uint64_t lin, FetchPage *ret)
     }
     *ret = (FetchPage){ .phys = e->phys };
     if (!(e->tag_exec & TLB_SLOW)) {
-        fr = flatview_lookup(cpu->view, e->phys);
+        fr = phys_range(cpu, e->phys);
         ret->host = (const uint8_t *)((lin & ~UINT64_C(0xfff)) + e->addend);
         ret->rb = fr->mr->ram_block;
         ret->offset = (uint64_t)(ret->host - ret->rb->host);
@@ -356,7 +356,7 @@ int mmu_fetch_page(X86CPU *cpu, uint64_t lin, FetchPage *ret)
 
 void mmu_fetch_current(X86CPU *cpu, FetchPage *ret)
 {
-    const FlatRange *fr = flatview_lookup(cpu->view, cpu->fetch_phys);
+    const FlatRange *fr = phys_range(cpu, cpu->fetch_phys);
 
     *ret = (FetchPage){
         .host = (const uint8_t *)(cpu->fetch_lin + cpu->fetch_addend), .rb = fr->mr->ram_block,

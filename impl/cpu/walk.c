@@ -28,9 +28,20 @@ typedef struct Walker {
 
 /* ---- Tables ---- */
 
+const FlatRange *phys_range(X86CPU *cpu, uint64_t phys)
+{
+    const FlatRange *fr = cpu->last_range;
+
+    if (G_UNLIKELY(!fr || phys - fr->addr >= fr->size)) {
+        fr = flatview_lookup(cpu->view, phys);
+        cpu->last_range = fr;
+    }
+    return fr;
+}
+
 uint8_t *phys_ptr(X86CPU *cpu, uint64_t phys, bool write, uint8_t **dirty)
 {
-    const FlatRange *fr = flatview_lookup(cpu->view, phys);
+    const FlatRange *fr = phys_range(cpu, phys);
     uint8_t *host = fr ? flatrange_ram_ptr(fr, phys, write) : NULL;
 
     if (host && dirty) {
@@ -247,6 +258,7 @@ uint64_t cpu_x86_get_phys(X86CPU *cpu, uint64_t lin)
 
     if (!borrowed) {
         cpu->view = address_space_get_flatview(cpu->as);
+        cpu->last_range = NULL;
     }
     if (!(cpu_long(cpu) && !is_canonical(lin)) && walk_once(cpu, lin, &k) == WALK_OK) {
         r = w.phys & cpu->phys_mask;
@@ -254,6 +266,7 @@ uint64_t cpu_x86_get_phys(X86CPU *cpu, uint64_t lin)
     if (!borrowed) {
         flatview_unref(cpu->view);
         cpu->view = NULL;
+        cpu->last_range = NULL;
     }
     return r;
 }

@@ -24,6 +24,9 @@ static inline bool mmu_idx_is_user(unsigned mmu_idx)
     return mmu_idx == MMU_USER || mmu_idx == MMU_USER_ALIGN;
 }
 
+/** phys_range: flatview_lookup() in the current view. */
+const FlatRange *phys_range(X86CPU *cpu, uint64_t phys);
+
 /** phys_ptr: host address of @phys if it is RAM for an access of that direction, else NULL. */
 uint8_t *phys_ptr(X86CPU *cpu, uint64_t phys, bool write, uint8_t **dirty);
 
