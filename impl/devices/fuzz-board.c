@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz target: a guest that does anything to the registers of fw_cfg, HPET, PIIX3 and PIIX4. The input is a list of
+ * Fuzz target: a guest that does anything to the registers of fw_cfg, HPET, RTC, PIIX3 and PIIX4. The input is a list of
  * operations of twelve bytes each, and at the same time guest memory, where fw_cfg looks for DMA descriptors.
  * Checked: nothing but what the devices assert of themselves, and what the sanitizers see.
  */
@@ -59,6 +59,7 @@ static void up(Fuzz *f)
     f->host = test_board_add(&i440fx_pcihost_class, sysbus_get_default(), NULL);
     dev = test_board_add(&piix3_class, &i440fx_pci_bus(f->host)->bus, bridge);
     piix3_connect_pic(dev, f->gsi);
+    (void)test_board_add(&mc146818_class, &piix3_isa_bus(dev)->bus, NULL);
     dev = test_board_add(&piix4_pm_class, &i440fx_pci_bus(f->host)->bus, pm);
     piix4_pm_connect_sci(dev, f->gsi[9]);
 }
@@ -66,7 +67,7 @@ static void up(Fuzz *f)
 /* Where the registers are: most operations go there. */
 static uint32_t port_of(uint8_t what, uint16_t addr)
 {
-    static const uint16_t bases[] = { 0x510, 0x514, 0xcf8, 0xcfc, 0xb2, PIIX4_GPE_BASE, 0x600, 0x700 };
+    static const uint16_t bases[] = { 0x70, 0x510, 0x514, 0xcf8, 0xcfc, 0xb2, PIIX4_GPE_BASE, 0x600, 0x700 };
 
     return what & 0x80 ? addr : bases[what % G_N_ELEMENTS(bases)] + addr % 16;
 }
