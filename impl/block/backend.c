@@ -258,9 +258,6 @@ int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs, GError **errp)
         blk->disable_perm = false;
         return -EPERM;
     }
-    if (blk->dev_ops && blk->dev_ops->change_media_cb) {
-        blk->dev_ops->change_media_cb(blk->dev_opaque, true, NULL);
-    }
     return 0;
 }
 
@@ -278,9 +275,6 @@ void blk_remove_bs(BlockBackend *blk)
     /* Parked requests must see that the medium is gone, so they stay until the node is out. */
     bdrv_ref(bs);
     bdrv_drained_begin(bs);
-    if (blk->dev_ops && blk->dev_ops->change_media_cb) {
-        blk->dev_ops->change_media_cb(blk->dev_opaque, false, NULL);
-    }
     bdrv_graph_wrlock();
     root = blk->root;
     __atomic_store_n(&blk->root, NULL, __ATOMIC_RELEASE);

@@ -14,6 +14,7 @@
 
 /* What the guest device on top offers. */
 typedef struct BlockDevOps {
+    /** The tray closes (@load), perhaps over another medium, or opens. Putting in and taking out are not told. */
     void (*change_media_cb)(void *opaque, bool load, GError **errp);
     void (*eject_request_cb)(void *opaque, bool force);
     bool (*is_medium_locked)(void *opaque);
@@ -106,6 +107,15 @@ void blk_detach_dev(BlockBackend *blk, void *dev) GRAPH_UNLOCKED;
 void *blk_get_attached_dev(BlockBackend *blk);
 const char *blk_get_attached_dev_id(BlockBackend *blk);
 void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque);
+/* What the device on top is asked and told about its medium. Without a device any backend is removable. */
+bool blk_dev_has_removable_media(BlockBackend *blk);
+bool blk_dev_has_tray(BlockBackend *blk);
+bool blk_dev_is_tray_open(BlockBackend *blk);
+bool blk_dev_is_medium_locked(BlockBackend *blk);
+/** blk_dev_eject_request: the user presses the button; @force: with a pin in the little hole. */
+void blk_dev_eject_request(BlockBackend *blk, bool force);
+/** blk_dev_change_media_cb: the tray closes (@load) or opens. */
+void blk_dev_change_media_cb(BlockBackend *blk, bool load, GError **errp);
 void blk_set_enable_write_cache(BlockBackend *blk, bool wce);
 bool blk_enable_write_cache(BlockBackend *blk);
 void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow);

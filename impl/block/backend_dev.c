@@ -57,6 +57,42 @@ void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque)
     }
 }
 
+/* ---- The medium, by the device ---- */
+
+bool blk_dev_has_removable_media(BlockBackend *blk)
+{
+    return !blk->dev || (blk->dev_ops && blk->dev_ops->change_media_cb);
+}
+
+bool blk_dev_has_tray(BlockBackend *blk)
+{
+    return blk->dev_ops && blk->dev_ops->is_tray_open;
+}
+
+bool blk_dev_is_tray_open(BlockBackend *blk)
+{
+    return blk_dev_has_tray(blk) && blk->dev_ops->is_tray_open(blk->dev_opaque);
+}
+
+bool blk_dev_is_medium_locked(BlockBackend *blk)
+{
+    return blk->dev_ops && blk->dev_ops->is_medium_locked && blk->dev_ops->is_medium_locked(blk->dev_opaque);
+}
+
+void blk_dev_eject_request(BlockBackend *blk, bool force)
+{
+    if (blk->dev_ops && blk->dev_ops->eject_request_cb) {
+        blk->dev_ops->eject_request_cb(blk->dev_opaque, force);
+    }
+}
+
+void blk_dev_change_media_cb(BlockBackend *blk, bool load, GError **errp)
+{
+    if (blk->dev_ops && blk->dev_ops->change_media_cb) {
+        blk->dev_ops->change_media_cb(blk->dev_opaque, load, errp);
+    }
+}
+
 void blk_set_enable_write_cache(BlockBackend *blk, bool wce)
 {
     __atomic_store_n(&blk->enable_write_cache, wce, __ATOMIC_SEQ_CST);
@@ -169,9 +205,7 @@ bool coroutine_fn blk_co_is_inserted(BlockBackend *blk)
 
 bool coroutine_fn blk_co_is_available(BlockBackend *blk)
 {
-    bool open = blk->dev_ops && blk->dev_ops->is_tray_open && blk->dev_ops->is_tray_open(blk->dev_opaque);
-
-    return blk_co_is_inserted(blk) && !open;
+    return blk_co_is_inserted(blk) && !blk_dev_is_tray_open(blk);
 }
 
 bool blk_supports_write_perm(BlockBackend *blk)

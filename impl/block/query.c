@@ -174,8 +174,11 @@ static json_object *query_backend(BlockBackend *blk, GError **errp)
         add_str(info, "qdev", blk->dev_name);
     }
     add_str(info, "type", "unknown");
-    add_bool(info, "removable", blk->dinfo ? blk->dinfo->media_cd : false);
-    add_bool(info, "locked", false);
+    add_bool(info, "removable", blk_dev_has_removable_media(blk));
+    add_bool(info, "locked", blk_dev_is_medium_locked(blk));
+    if (blk_dev_has_tray(blk)) {
+        add_bool(info, "tray_open", blk_dev_is_tray_open(blk));
+    }
     if (blk->iostatus_enabled) {
         add_str(info, "io-status", blk->iostatus);
     }

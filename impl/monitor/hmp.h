@@ -30,6 +30,8 @@ HmpHandler hmp_netdev_add, hmp_netdev_del, hmp_set_link, hmp_hostfwd_add, hmp_ho
 HmpHandler hmp_info_network, hmp_info_usernet, hmp_info_balloon;
 /* Of hmp_cmds_ui.c. */
 HmpHandler hmp_screendump, hmp_sendkey;
+/* Of qmp_cmds_media.c. */
+HmpHandler hmp_eject, hmp_change;
 
 /** hmp_name_matches: is @name one of the alternatives in @names ("cont|c")? */
 bool hmp_name_matches(const char *names, const char *name);

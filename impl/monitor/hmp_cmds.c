@@ -360,6 +360,8 @@ const HmpCommand hmp_commands[] = {
     { "hostfwd_remove", "arg1:s,arg2:s?", "[netdev_id] [tcp|udp]:[hostaddr]:hostport",
       "remove host-to-guest TCP or UDP redirection", hmp_hostfwd_remove },
     { "balloon", "value:o", "target", "request VM to change its memory allocation (in MB)", hmp_balloon },
+    { "eject", "-f,device:s", "[-f] device", "eject a removable medium (use -f to force it)", hmp_eject },
+    { "change", "device:s,target:s,format:s?", "device filename [format]", "change a removable medium", hmp_change },
     { "screendump", "filename:s,device:s?,head:i?", "filename [device [head]]",
       "save screen from head 'head' of display device 'device' into image 'filename'", hmp_screendump },
     { "sendkey", "keys:s,hold-time:i?", "keys [hold_ms]", "send keys to the VM (e.g. 'sendkey ctrl-alt-f1')",

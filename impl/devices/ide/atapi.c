@@ -185,6 +185,11 @@ static void atapi_apply(IDEState *s, const AtapiVerdict *v)
         atapi_cmd_ok(s);
         break;
     case ATAPI_TRAY:
+        if (s->tray_open && !v->flag) {
+            s->tray_open = false;
+            ide_read_length(s);         /* somebody may have put something in */
+            s->media_changed |= s->length > 0;
+        }
         s->tray_open = v->flag;
         atapi_cmd_ok(s);
         break;

@@ -13,7 +13,7 @@ static IDEState *ide_dev_state(IDEDevice *dev)
     return &((IDEBus *)dev->qdev.parent_bus)->ifs[dev->unit];
 }
 
-static void ide_read_length(IDEState *s)
+void ide_read_length(IDEState *s)
 {
     int64_t length = blk_getlength(s->blk);
 
@@ -40,8 +40,8 @@ static void ide_cd_change_media(void *opaque, bool load, GError **errp)
 {
     IDEState *s = opaque;
 
-    ide_read_length(s);
     s->tray_open = !load;
+    ide_read_length(s);         /* with an open tray there is nothing to measure */
     s->media_changed = true;
     s->event_new_media = load;
     s->event_eject = false;

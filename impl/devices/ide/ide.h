@@ -231,6 +231,9 @@ void ata_put_string(uint8_t *dst, const char *text, unsigned len);
 /** ide_set_transfer_mode: the value of SET FEATURES 0x03. */
 bool ide_set_transfer_mode(IDEState *s, uint8_t val);
 
+/** ide_read_length: look how large the medium is. Polls. */
+void ide_read_length(IDEState *s);
+
 bool atapi_exec(IDEState *s, uint8_t cmd);
 void atapi_data_end(IDEState *s);
 void atapi_xfer_complete(IDEXfer *x, int ret);
