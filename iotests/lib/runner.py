@@ -87,6 +87,8 @@ def environment(args, bdir):
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         env["RONDO_SANITIZE"] = "1"
         env["G_SLICE"] = "always-malloc"    # GLib 2.74 recycles list cells behind the sanitizers' back
+    if args.sanitize or args.coverage:
+        env["RONDO_INSTRUMENTED"] = "1"
     if args.update_golden:
         env["RONDO_UPDATE_GOLDEN"] = "1"
     return env

@@ -16,6 +16,7 @@ packages=(
     libglib2.0-dev libjson-c-dev libzydis-dev zlib1g-dev libzstd-dev libdw-dev libslirp-dev
     python3 python3-pytest python3-pytest-xdist python3-jinja2
     qemu-utils seabios lcov
+    gdb acpica-tools ovmf e2fsprogs debootstrap
 )
 if [[ ${RONDO_CLANG:-0} = 1 ]]; then
     packages+=(clang-14 clang libclang-rt-14-dev llvm-14)
