@@ -255,7 +255,10 @@ static const char *hostfwd_parse(const char *rule, HostFwd *f)
         return "Bad host address";
     }
     port = hostfwd_part(&p, '-');
-    if (!port || !hostfwd_port(port, 0, &f->host_port)) {
+    if (!port) {
+        return "Bad host port separator";
+    }
+    if (!hostfwd_port(port, 0, &f->host_port)) {
         return "Bad host port";
     }
     addr = hostfwd_part(&p, ':');

@@ -211,11 +211,12 @@ static void virtio_net_reset(VirtIODevice *vdev)
     qemu_format_nic_info_str(n->nic, &n->filter.mac);
 }
 
-static bool virtio_net_check_size(const char *name, unsigned size, unsigned min, GError **errp)
+/* @stop: what people know the sentence to end with. */
+static bool virtio_net_check_size(const char *name, unsigned size, unsigned min, const char *stop, GError **errp)
 {
     if (size < min || size > VIRTQUEUE_MAX_SIZE || !is_power_of_2(size)) {
-        error_setg(errp, "Invalid %s (= %u), must be a power of 2 between %u and %u.", name, size, min,
-                   VIRTQUEUE_MAX_SIZE);
+        error_setg(errp, "Invalid %s (= %u), must be a power of 2 between %u and %u%s", name, size, min,
+                   VIRTQUEUE_MAX_SIZE, stop);
         return false;
     }
     return true;
@@ -223,8 +224,8 @@ static bool virtio_net_check_size(const char *name, unsigned size, unsigned min,
 
 static bool virtio_net_check(VirtIONet *n, GError **errp)
 {
-    if (!virtio_net_check_size("rx_queue_size", n->rx_queue_size, RX_QUEUE_MIN, errp) ||
-        !virtio_net_check_size("tx_queue_size", n->tx_queue_size, TX_QUEUE_MIN, errp)) {
+    if (!virtio_net_check_size("rx_queue_size", n->rx_queue_size, RX_QUEUE_MIN, ".", errp) ||
+        !virtio_net_check_size("tx_queue_size", n->tx_queue_size, TX_QUEUE_MIN, "", errp)) {
         return false;
     }
     if (n->duplex && strcmp(n->duplex, "half") != 0 && strcmp(n->duplex, "full") != 0) {

@@ -33,7 +33,7 @@ bool rng_backend_create(const char *id, const char *filename, GError **errp)
     RngBackend *b;
 
     if (rng_backend_find(id)) {
-        error_setg(errp, "attempt to add duplicate property '%s' to object (type 'container')", id);
+        error_setg(errp, "Duplicate ID '%s' for object", id);
         return false;
     }
     if (filename && strcmp(filename, "/dev/random") != 0 && strcmp(filename, "/dev/urandom") != 0) {

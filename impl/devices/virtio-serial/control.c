@@ -125,6 +125,7 @@ void virtio_serial_control_bh(void *opaque)
 {
     VirtIOSerial *vser = opaque;
 
+    virtio_serial_flush_control(vser);
     virtio_serial_handle_control_out(&vser->parent, vser->c_ovq);
 }
 

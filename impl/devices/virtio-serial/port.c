@@ -236,7 +236,7 @@ static bool port_choose_nr(VirtIOSerialPort *port, VirtIOSerial *vser, GError **
     bool console = virtio_serial_port_is_console(port);
 
     if (!console && port->nr == 0) {
-        error_setg(errp, "virtserialport: Port number 0 on virtio-serial devices reserved for virtconsole devices for "
+        error_setg(errp, "Port number 0 on virtio-serial devices reserved for virtconsole devices for "
                    "backward compatibility.");
         return false;
     }

@@ -274,7 +274,7 @@ static void test_port_numbers(void)
         const char *nr;
         const char *message;
     } bad[] = {
-        { "virtserialport", "0", "virtserialport: Port number 0 on virtio-serial devices reserved for virtconsole "
+        { "virtserialport", "0", "Port number 0 on virtio-serial devices reserved for virtconsole "
           "devices for backward compatibility." },
         { "virtserialport", "1", "virtio-serial-bus: A port already exists at id 1" },
         { "virtserialport", "31", "virtio-serial-bus: Out-of-range port id specified, max. allowed: 30" },

@@ -123,9 +123,12 @@ static bool virtio_serial_realize(VirtIODevice *vdev, GError **errp)
     DeviceState *proxy = virtio_user_device(vdev);
     g_autofree char *bus_name = proxy->id ? g_strdup_printf("%s.0", proxy->id) : NULL;
 
-    if (vser->max_ports < 1 || vser->max_ports > VIRTIO_SERIAL_MAX_PORTS) {
-        error_setg(errp, vser->max_ports ? "maximum ports supported: %u" : "Number of ports must be at least 1, "
-                   "and at most %u", VIRTIO_SERIAL_MAX_PORTS);
+    if (vser->max_ports < 1) {
+        error_setg(errp, "Maximum number of serial ports not specified");
+        return false;
+    }
+    if (vser->max_ports > VIRTIO_SERIAL_MAX_PORTS) {
+        error_setg(errp, "maximum ports supported: %u", VIRTIO_SERIAL_MAX_PORTS);
         return false;
     }
     vdev->name = "virtio-console";

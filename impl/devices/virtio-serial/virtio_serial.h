@@ -84,7 +84,7 @@ void virtio_serial_send_control(VirtIOSerial *vser, uint32_t nr, uint16_t event,
 void virtio_serial_flush_control(VirtIOSerial *vser);
 void virtio_serial_handle_control_in(VirtIODevice *vdev, VirtQueue *vq);
 void virtio_serial_handle_control_out(VirtIODevice *vdev, VirtQueue *vq);
-/** virtio_serial_control_bh: goes on with what the guest sent (I3). */
+/** virtio_serial_control_bh: goes on with what the guest sent (I3), and with what waits for it. */
 void virtio_serial_control_bh(void *opaque);
 /** virtio_serial_command: one message of the guest. For tests and the fuzz target too. */
 void virtio_serial_command(VirtIOSerial *vser, const uint8_t *msg, size_t len);
