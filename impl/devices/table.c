@@ -4,10 +4,12 @@
  */
 #include "devices/table.h"
 
+#include "devices/acpi/ged.h"
 #include "virtio/mmio.h"
 
 const DeviceClass *const device_class_table[] = {
     &apic_class,
+    &acpi_ged_class,
     &cfi_pflash01_class,
     &hpet_class,
     &i440fx_class,

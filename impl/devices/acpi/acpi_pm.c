@@ -155,6 +155,11 @@ static void acpi_pm_powerdown(void *opaque)
     }
 }
 
+void acpi_pm_tmr_init(MemoryRegion *mr, void *owner)
+{
+    memory_region_init_io(mr, owner, &pm_tmr_ops, NULL, "acpi-tmr", ACPI_PM_TMR_SIZE);
+}
+
 void acpi_pm_init(ACPIPM *pm, qemu_irq sci, unsigned gpe_len)
 {
     assert(gpe_len <= ACPI_GPE_MAX && gpe_len % 2 == 0);
@@ -163,7 +168,7 @@ void acpi_pm_init(ACPIPM *pm, qemu_irq sci, unsigned gpe_len)
     timer_init_ns(&pm->timer, QEMU_CLOCK_VIRTUAL, acpi_pm_timer, pm);
     memory_region_init_io(&pm->evt_io, pm, &pm_evt_ops, pm, "acpi-evt", ACPI_PM1_EVT_SIZE);
     memory_region_init_io(&pm->cnt_io, pm, &pm_cnt_ops, pm, "acpi-cnt", ACPI_PM1_CNT_SIZE);
-    memory_region_init_io(&pm->tmr_io, pm, &pm_tmr_ops, pm, "acpi-tmr", ACPI_PM_TMR_SIZE);
+    acpi_pm_tmr_init(&pm->tmr_io, pm);
     memory_region_init_io(&pm->gpe_io, pm, &gpe_ops, pm, "acpi-gpe0", gpe_len);
     qemu_register_powerdown(acpi_pm_powerdown, pm);
 }

@@ -55,6 +55,8 @@ typedef struct ACPIPM {
  */
 void acpi_pm_init(ACPIPM *pm, qemu_irq sci, unsigned gpe_len);
 void acpi_pm_cleanup(ACPIPM *pm);
+/** acpi_pm_tmr_init: the PM timer alone, for a board without the rest. */
+void acpi_pm_tmr_init(MemoryRegion *mr, void *owner);
 void acpi_pm_reset(ACPIPM *pm);
 /** acpi_pm_smi_command: a byte written to the SMI command port: ACPI mode on and off. */
 void acpi_pm_smi_command(ACPIPM *pm, uint8_t val);

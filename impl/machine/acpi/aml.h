@@ -62,6 +62,8 @@ void aml_if_begin(Aml *a);
 void aml_else_begin(Aml *a);
 /** aml_store: value, target. */
 void aml_store(Aml *a);
+/** aml_notify: device, value. */
+void aml_notify(Aml *a);
 /** aml_and, aml_or: two operands, then a target (aml_none: there is none). */
 void aml_and(Aml *a);
 void aml_or(Aml *a);

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "devices/acpi/acpi_pm.h"
+#include "devices/acpi/ged.h"
 #include "devices/apic/apic.h"
 #include "devices/hpet/hpet.h"
 #include "devices/ioapic/ioapic.h"
@@ -29,6 +30,7 @@
 #define FADT_RTC_S4 (1u << 7)
 #define FADT_RESET_REG (1u << 10)
 #define FADT_PLATFORM_CLOCK (1u << 15)
+#define FADT_HW_REDUCED (1u << 20)
 #define BOOT_ARCH_LEGACY (1u << 0)
 #define BOOT_ARCH_8042 (1u << 1)
 
@@ -195,6 +197,32 @@ static void build_fadt(Builder *b, uint32_t facs, uint32_t dsdt)
     table_end(b, true);
 }
 
+/* Without fixed hardware most of the table is empty; the registers there are stand behind it. */
+static void build_fadt_reduced(Builder *b, uint32_t facs, uint32_t dsdt)
+{
+    uint64_t regs = b->m->reduced_regs;
+
+    table_begin(b, "FACP", 5);
+    put_pointer(b, facs, 4);
+    put_pointer(b, dsdt, 4);
+    put_zeros(b, 109 - 44);
+    put(b, 0, 2);               /* boot architecture: no 8042, no legacy devices */
+    put(b, 0, 1);
+    put(b, FADT_WBINVD | FADT_PROC_C1 | FADT_RESET_REG | FADT_HW_REDUCED, 4);
+    put_address(b, GAS_MEMORY, 1, 1, regs + ACPI_GED_REG_RESET);
+    put(b, ACPI_GED_RESET_VALUE, 1);
+    put(b, 0, 2);
+    put(b, 1, 1);               /* ACPI 5.1 */
+    put(b, 0, 8);
+    put_pointer(b, dsdt, 8);
+    put_zeros(b, 5 * 12);
+    put_address(b, GAS_IO, ACPI_PM_TMR_SIZE, 4, b->m->pm_tmr);
+    put_zeros(b, 2 * 12);
+    put_address(b, GAS_MEMORY, 1, 1, regs);
+    put_address(b, GAS_MEMORY, 1, 1, regs + 1);
+    table_end(b, true);
+}
+
 static void build_madt(Builder *b)
 {
     const AcpiMachine *m = b->m;
@@ -297,7 +325,7 @@ void acpi_build(const AcpiMachine *m, AcpiDsdtFunc *dsdt, void *opaque, AcpiTabl
     acpi_loader_alloc(&b.loader, ACPI_TABLES_FILE, FACS_SIZE, false);
     build_facs(&b);             /* at offset 0, because it must be aligned */
     dsdt_at = build_dsdt(&b, dsdt, opaque);
-    build_fadt(&b, 0, dsdt_at);
+    (m->reduced_regs ? build_fadt_reduced : build_fadt)(&b, 0, dsdt_at);
     build_madt(&b);
     if (m->hpet) {
         build_hpet(&b);

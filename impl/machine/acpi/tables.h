@@ -29,6 +29,7 @@ typedef struct AcpiMachine {
     uint32_t level_gsis;        /* a bit for each ISA line that PCI devices use: level triggered, active high */
     bool i8042;
     bool hpet;
+    uint64_t reduced_regs;      /* no fixed hardware: sleep control, sleep status, reset in memory; 0: not so */
     uint64_t mcfg_base;         /* 0: no ECAM */
     uint8_t mcfg_buses_minus_1;
 } AcpiMachine;

@@ -1,36 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The microvm board: processors, RAM, as much of a PC's old devices as is asked for, and eight virtio transports. As
- * there are no ACPI tables, the kernel is told on its command line where those are.
+ * The microvm board: processors, RAM, as much of a PC's old devices as is asked for, and eight virtio transports. ACPI
+ * tables say where those are or, with acpi=off, the kernel's command line.
  *
  * Owns: MachineState.board. Context: main thread, BQL held.
  *
  * I1  Firmware can write where it and the tables it makes are below 1 MiB: there is no chipset with shadow registers.
- * Source: the layout of QEMU's microvm with acpi=off; Linux, Documentation/admin-guide/kernel-parameters.txt.
+ * Source: the layout of QEMU's microvm; Linux, Documentation/admin-guide/kernel-parameters.txt.
  */
-#include "machine/microvm/microvm.h"
+#include "machine/microvm/microvm_int.h"
 
 #include "base/bytes.h"
+#include "devices/acpi/ged.h"
 #include "devices/rtc/rtc.h"
 #include "devices/table.h"
 #include "machine/pc/pc.h"
-#include "machine/x86/x86.h"
 #include "virtio/mmio.h"
 
 #define MICROVM_LOWMEM_MAX 0xc0000000ULL
-#define MICROVM_NUM_TRANSPORTS 8
-#define MICROVM_TRANSPORT_BASE 0xfeb00000ULL
-#define MICROVM_TRANSPORT_GSI 5
-#define MICROVM_BIOS "qboot.rom"
-
-enum { PROP_PIC, PROP_PIT, PROP_RTC, PROP_ISA_SERIAL, PROP_AUTO_KERNEL_CMDLINE };
+#define MICROVM_BIOS "bios-microvm.bin"
+#define MICROVM_BIOS_NO_ACPI "qboot.rom"
 
 static const char *const microvm_props[] = { "pic", "pit", "rtc", "isa-serial", "auto-kernel-cmdline", NULL };
-
-typedef struct MicroVMBoard {
-    X86Machine x86;
-    DeviceState *transport[MICROVM_NUM_TRANSPORTS];
-} MicroVMBoard;
 
 static void microvm_init_firmware_writable(X86Machine *x)
 {
@@ -73,8 +64,23 @@ static bool microvm_init_isa(MachineState *ms, X86Machine *x, GError **errp)
     return !machine_prop(ms, PROP_ISA_SERIAL, true) || x86_init_serials(ms, isa, errp);
 }
 
+static bool microvm_init_power(MachineState *ms, X86Machine *x, GError **errp)
+{
+    DeviceState *ged = ms->acpi ? x86_add_device(&acpi_ged_class, sysbus_get_default(), NULL, errp) : NULL;
+
+    if (ged) {
+        acpi_ged_connect(ged, x->gsi[MICROVM_GED_GSI]);
+    }
+    return ged || !ms->acpi;
+}
+
+static unsigned microvm_transport_gsi(const MachineState *ms, unsigned i)
+{
+    return i + (ms->acpi ? MICROVM_TRANSPORT_GSI : MICROVM_TRANSPORT_ISA_GSI);
+}
+
 /* The highest first: that is where the first device without bus= goes, as users know it. */
-static bool microvm_init_transports(MicroVMBoard *b, GError **errp)
+static bool microvm_init_transports(MachineState *ms, MicroVMBoard *b, GError **errp)
 {
     for (int i = MICROVM_NUM_TRANSPORTS - 1; i >= 0; i--) {
         g_autofree char *addr = g_strdup_printf("0x%llx", MICROVM_TRANSPORT_BASE + i * VIRTIO_MMIO_SIZE);
@@ -86,7 +92,7 @@ static bool microvm_init_transports(MicroVMBoard *b, GError **errp)
             device_free(dev);
             return false;
         }
-        virtio_mmio_connect_irq(dev, b->x86.gsi[MICROVM_TRANSPORT_GSI + i]);
+        virtio_mmio_connect_irq(dev, b->x86.gsi[microvm_transport_gsi(ms, i)]);
         b->transport[i] = dev;
     }
     return true;
@@ -99,12 +105,13 @@ static bool microvm_machine_init(MachineState *ms, GError **errp)
 
     ms->board = b;
     if (!x86_init_ram(ms, x, MICROVM_LOWMEM_MAX, MICROVM_LOWMEM_MAX, errp) ||
-        !x86_init_firmware(ms, x, MICROVM_BIOS, errp)) {
+        !x86_init_firmware(ms, x, ms->acpi ? MICROVM_BIOS : MICROVM_BIOS_NO_ACPI, errp)) {
         return false;
     }
     microvm_init_firmware_writable(x);
     x86_init_a20(x);
-    return x86_init_cpus(ms, x, errp) && microvm_init_isa(ms, x, errp) && microvm_init_transports(b, errp);
+    return x86_init_cpus(ms, x, errp) && microvm_init_isa(ms, x, errp) && microvm_init_power(ms, x, errp) &&
+           microvm_init_transports(ms, b, errp);
 }
 
 /* What the kernel is told of the transports that have a device. */
@@ -115,7 +122,7 @@ static void microvm_extend_append(MachineState *ms, MicroVMBoard *b)
     for (int i = MICROVM_NUM_TRANSPORTS - 1; i >= 0; i--) {
         if (virtio_mmio_has_device(b->transport[i])) {
             g_string_append_printf(s, " virtio_mmio.device=%d@0x%llx:%d", VIRTIO_MMIO_SIZE,
-                                   MICROVM_TRANSPORT_BASE + i * VIRTIO_MMIO_SIZE, MICROVM_TRANSPORT_GSI + i);
+                                   MICROVM_TRANSPORT_BASE + i * VIRTIO_MMIO_SIZE, microvm_transport_gsi(ms, i));
         }
     }
     g_free(ms->append);
@@ -126,10 +133,14 @@ static bool microvm_machine_ready(MachineState *ms, GError **errp)
 {
     MicroVMBoard *b = ms->board;
 
-    if (ms->kernel && machine_prop(ms, PROP_AUTO_KERNEL_CMDLINE, true)) {
+    if (!ms->acpi && ms->kernel && machine_prop(ms, PROP_AUTO_KERNEL_CMDLINE, true)) {
         microvm_extend_append(ms, b);
     }
-    return x86_init_fw_cfg(ms, &b->x86, errp) && x86_init_boot_order(ms, &b->x86, errp);
+    if (!x86_init_fw_cfg(ms, &b->x86, errp)) {
+        return false;
+    }
+    x86_init_acpi(ms, &b->x86, &microvm_acpi_ops);
+    return x86_init_boot_order(ms, &b->x86, errp);
 }
 
 static void microvm_machine_cleanup(MachineState *ms)
