@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define STEPS_TYPICAL 100000    /* a bug's scenario; a boot takes twenty times as many */
+
 static Session session;
 
 const char *session_build_id(void)
@@ -115,6 +117,18 @@ static char *stale_words(Session *s)
                            d->missed ? "came up but its thread could not run" : "never came up", line);
 }
 
+/* A long run's replay must not be taken for one that never ends. Short ones fit into the usual limits. */
+static void keep_length(Trace *t, uint64_t steps)
+{
+    if (steps > STEPS_TYPICAL) {
+        SimConfig limits;
+
+        session_limits(&limits, t, steps);
+        t->fair_from = limits.steps_max_unfair;
+        t->fair_end = limits.steps_max;
+    }
+}
+
 static void run_ended(Session *s, SimOutcome outcome, int status, const char *text)
 {
     g_autofree char *said = g_strdup(text), *stale = stale_words(s);
@@ -138,6 +152,7 @@ static void run_ended(Session *s, SimOutcome outcome, int status, const char *te
     if (s->options.mode == MODE_RECORD) {
         g_autoptr(GError) err = NULL;
 
+        keep_length(s->trace, sim_steps());
         if (!trace_save(s->trace, s->options.trace, &err)) {
             fprintf(stderr, "rondo-sim: %s\n", err->message);
             status = 2;
@@ -228,7 +243,7 @@ SimConfig session_config(Session *s, SimOracle oracle)
 
     config.oracle.ended = oracle_ended;
     if (s->options.mode != MODE_LIVE && s->options.mode != MODE_RECORD) {
-        session_limits(&config, s->trace, 100000);
+        session_limits(&config, s->trace, STEPS_TYPICAL);
     }
     return config;
 }

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small initramfs: a static busybox, the kernel modules asked for, and an init that ends in a shell."""
+"""A small initramfs: a static busybox, the kernel modules asked for, and an init that ends in a shell.
+
+With a file "task" among its files, it runs that instead and powers off.
+"""
 
 import gzip
 import hashlib
@@ -22,6 +25,10 @@ mount -t devtmpfs dev /dev
 while read -r module; do
     insmod "/modules/$module"
 done </modules/order
+if [ -f /task ]; then
+    sh /task </dev/console >/dev/console 2>&1
+    poweroff -f
+fi
 echo @READY@ >/dev/console
 # A session of its own gives the shell a terminal, so that Ctrl-C works; a shell that ends is started again.
 while :; do
@@ -90,7 +97,7 @@ def module_order(kern, names):
 
 
 def make_initramfs(kern, modules=DISK_MODULES + NET_MODULES, files=None):
-    """Path of an initramfs for Kernel @kern. @files: more files, name -> (bytes, mode)."""
+    """Path of an initramfs for Kernel @kern. @files: more files, name -> (bytes, mode), or None: a folder."""
     busybox = (unpacked("busybox-static") / "bin" / "busybox").read_bytes()
     order = module_order(kern, modules)
     a = Archive()
@@ -104,8 +111,11 @@ def make_initramfs(kern, modules=DISK_MODULES + NET_MODULES, files=None):
     for path in order:
         a.file(f"modules/{path.name}", path.read_bytes())
     a.file("modules/order", "".join(f"{p.name}\n" for p in order).encode())
-    for name, (data, mode) in sorted((files or {}).items()):
-        a.file(name, data, mode)
+    for name, content in sorted((files or {}).items()):
+        if content is None:
+            a.folder(name)
+        else:
+            a.file(name, *content)
     data = a.bytes()
     path = cache_dir() / f"initramfs-{kern.version}-{hashlib.sha256(data).hexdigest()[:16]}"
     with made_once(path) as work:
