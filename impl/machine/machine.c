@@ -108,6 +108,9 @@ void machine_state_free(MachineState *ms)
     g_free(ms->append);
     g_free(ms->boot.order);
     g_free(ms->boot.once);
+    for (unsigned i = 0; i < SMBIOS_SYSTEM__MAX; i++) {
+        g_free(ms->smbios_system[i]);
+    }
     g_array_unref(ms->fw_cfg_files);
     for (unsigned i = 0; i < MACHINE_MAX_PFLASH; i++) {
         g_free(ms->pflash[i]);

@@ -47,6 +47,11 @@ typedef struct BootOptions {
     int32_t reboot_timeout;     /* ms until the machine is reset when nothing boots; -1 never, -2 not said */
 } BootOptions;
 
+/** What -smbios type=1 may say of the system; each or NULL. */
+typedef enum SmbiosSystem {
+    SMBIOS_MANUFACTURER, SMBIOS_PRODUCT, SMBIOS_VERSION, SMBIOS_SERIAL, SMBIOS_SKU, SMBIOS_FAMILY, SMBIOS_SYSTEM__MAX,
+} SmbiosSystem;
+
 /** A file that -fw_cfg hands to firmware. */
 typedef struct FwCfgOption {
     char *name;
@@ -68,6 +73,7 @@ struct MachineState {
     char *initrd;               /* -initrd or NULL */
     char *append;               /* -append or NULL */
     BootOptions boot;
+    char *smbios_system[SMBIOS_SYSTEM__MAX];
     GArray *fw_cfg_files;       /* of FwCfgOption */
     bool nographic;             /* firmware talks to the first serial port */
     uint32_t props_set;         /* a bit for each of klass->props that is not auto */

@@ -19,7 +19,7 @@ typedef enum CmdOptId {
     CMD_GDB_DEFAULT, CMD_GLOBAL, CMD_HELP, CMD_INCOMING, CMD_LOADSTATE, CMD_LOADVM, CMD_M, CMD_MACHINE,
     CMD_MON, CMD_MONITOR, CMD_NAME, CMD_NET, CMD_NETDEV, CMD_NIC, CMD_NODEFAULTS, CMD_NOGRAPHIC, CMD_NO_REBOOT,
     CMD_NO_SHUTDOWN, CMD_NO_USER_CONFIG, CMD_OBJECT, CMD_PARALLEL, CMD_PIDFILE, CMD_QMP, CMD_QMP_PRETTY, CMD_RTC,
-    CMD_FW_CFG, CMD_INITRD, CMD_KERNEL, CMD_NO_ACPI, CMD_NO_HPET,
+    CMD_FW_CFG, CMD_INITRD, CMD_KERNEL, CMD_NO_ACPI, CMD_NO_HPET, CMD_SMBIOS,
     CMD_S, CMD_SERIAL, CMD_SMP, CMD_UUID, CMD_VERSION, CMD_VGA, CMD_VNC,
 } CmdOptId;
 
@@ -78,7 +78,7 @@ bool cmdline_help_requested(const CmdLine *c);
 bool cmdline_run_options(const CmdLine *c, RunOptions *ret);
 /** cmdline_machine: fill in @ms from -machine, -m, -smp, -cpu, -accel, -bios, -name, -uuid. */
 bool cmdline_machine(const CmdLine *c, MachineState *ms);
-/** cmdline_boot: -kernel, -initrd, -append, -boot, -fw_cfg, -no-hpet, -no-acpi, and what -nographic means there. */
+/** cmdline_boot: -kernel, -initrd, -append, -boot, -fw_cfg, -smbios, -no-hpet, -no-acpi, and what -nographic means there. */
 bool cmdline_boot(const CmdLine *c, MachineState *ms);
 bool cmdline_objects(const CmdLine *c);
 bool cmdline_chardevs(const CmdLine *c, const RunOptions *run, MachineState *ms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options that say what the guest boots and what firmware finds: -kernel, -initrd, -append, -boot, -fw_cfg.
+ * Options that say what the guest boots and what firmware finds: -kernel, -initrd, -append, -boot, -fw_cfg, -smbios.
  */
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "tools/cmdline.h"
 
 #define FW_CFG_FILE_MAX (64u << 20)
+#define SMBIOS_TEXT_MAX 1024
 
 static bool cmdline_kernel(const CmdLine *c, MachineState *ms)
 {
@@ -147,6 +148,41 @@ static bool cmdline_fw_cfg(const CmdArg *a, MachineState *ms)
     return true;
 }
 
+/* -smbios type=1,KEY=TEXT...: a later one adds to an earlier one. */
+static bool cmdline_smbios(const CmdArg *a, MachineState *ms)
+{
+    static const char *const known[] = { "manufacturer", "product", "version", "serial", "sku", "family", "type",
+                                         NULL };
+    GError *err = NULL;
+    g_autoptr(QDict) d = cmdline_qdict(a->arg, NULL, &err);
+    const char *type = d ? qdict_get_try_str(d, "type") : NULL;
+
+    if (!d) {
+        return cmdline_report(a, err);
+    }
+    if (!type || strcmp(type, "1") != 0) {
+        error_setg(&err, type ? "SMBIOS structures of type %s cannot be set" : "No type specified for SMBIOS fields",
+                   type);
+        return cmdline_report(a, err);
+    }
+    if (!cmdline_check_keys(a, d, known)) {
+        return false;
+    }
+    for (unsigned i = 0; i < SMBIOS_SYSTEM__MAX; i++) {
+        const char *text = qdict_get_try_str(d, known[i]);
+
+        if (text && strlen(text) > SMBIOS_TEXT_MAX) {
+            error_setg(&err, "Parameter '%s' is longer than %d bytes", known[i], SMBIOS_TEXT_MAX);
+            return cmdline_report(a, err);
+        }
+        if (text) {
+            g_free(ms->smbios_system[i]);
+            ms->smbios_system[i] = g_strdup(text);
+        }
+    }
+    return true;
+}
+
 bool cmdline_boot(const CmdLine *c, MachineState *ms)
 {
     const CmdArg *a;
@@ -163,6 +199,12 @@ bool cmdline_boot(const CmdLine *c, MachineState *ms)
     pos = 0;
     while ((a = cmdline_each(c, CMD_FW_CFG, &pos))) {
         if (!cmdline_fw_cfg(a, ms)) {
+            return false;
+        }
+    }
+    pos = 0;
+    while ((a = cmdline_each(c, CMD_SMBIOS, &pos))) {
+        if (!cmdline_smbios(a, ms)) {
             return false;
         }
     }

@@ -95,15 +95,17 @@ static void put_uuid(Builder *b, const char *text)
 
 static void add_system(Builder *b, const MachineState *ms)
 {
+    char *const *said = ms->smbios_system;
+
     begin(b, 1, HANDLE_SYSTEM);
-    put_string(b, VENDOR);
-    put_string(b, ms->klass->desc);
-    put_string(b, ms->klass->name);
-    put_string(b, NULL);        /* serial number */
+    put_string(b, said[SMBIOS_MANUFACTURER] ? said[SMBIOS_MANUFACTURER] : VENDOR);
+    put_string(b, said[SMBIOS_PRODUCT] ? said[SMBIOS_PRODUCT] : ms->klass->desc);
+    put_string(b, said[SMBIOS_VERSION] ? said[SMBIOS_VERSION] : ms->klass->name);
+    put_string(b, said[SMBIOS_SERIAL]);
     put_uuid(b, ms->uuid);
     put(b, 6, 1);               /* woken by the power switch */
-    put_string(b, NULL);
-    put_string(b, NULL);
+    put_string(b, said[SMBIOS_SKU]);
+    put_string(b, said[SMBIOS_FAMILY]);
     end(b, 0x1b);
 }
 

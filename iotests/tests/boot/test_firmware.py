@@ -47,6 +47,13 @@ def test_no_acpi(linux):
     assert vm.console.run("dmesg | grep -c RONDOACP || true") == "0"
 
 
+def test_the_machine_says_what_it_is(linux):
+    uuid = "00112233-4455-6677-8899-aabbccddeeff"
+    vm = linux(args=["-uuid", uuid, "-smbios", "type=1,manufacturer=Somebody,serial=4711"]).boot()
+    said = vm.console.run("cd /sys/class/dmi/id && cat sys_vendor product_serial product_uuid chassis_vendor").split()
+    assert said == ["Somebody", "4711", uuid, "Rondo"]
+
+
 def test_wrong_kernels(tmp_path, requires):
     requires.program("rondo")
     junk = tmp_path / "junk"
