@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz target: a guest that does anything to the registers of fw_cfg, HPET, RTC, PIIX3 and PIIX4. The input is a list of
- * operations of twelve bytes each, and at the same time guest memory, where fw_cfg looks for DMA descriptors.
+ * Fuzz target: a guest that does anything to the registers of fw_cfg, HPET, RTC, PIIX3 and PIIX4. The input is a list
+ * of operations of twelve bytes each, and at the same time guest memory, where fw_cfg looks for DMA descriptors.
  * Checked: nothing but what the devices assert of themselves, and what the sanitizers see.
  */
 #include "base/assert.h"

@@ -32,7 +32,8 @@ static const CmdOpt cmd_opts[] = {
     OPT("append", CMD_APPEND, true, "-append CMDLINE  and this command line"),
     OPT("fw_cfg", CMD_FW_CFG, true, "-fw_cfg [name=]NAME,file=FILE|string=TEXT\n"
         "                 a file for firmware and guest to find"),
-    OPT("smbios", CMD_SMBIOS, true, "-smbios type=1[,manufacturer=T][,product=T][,version=T][,serial=T][,sku=T][,family=T]\n"
+    OPT("smbios", CMD_SMBIOS, true,
+        "-smbios type=1[,manufacturer=T][,product=T][,version=T][,serial=T][,sku=T][,family=T]\n"
         "                 what the machine says it is"),
     OPT("no-hpet", CMD_NO_HPET, false, "-no-hpet         no HPET"),
     OPT("no-acpi", CMD_NO_ACPI, false, "-no-acpi         no ACPI tables"),
