@@ -78,7 +78,7 @@ bool cmdline_help_requested(const CmdLine *c);
 bool cmdline_run_options(const CmdLine *c, RunOptions *ret);
 /** cmdline_machine: fill in @ms from -machine, -m, -smp, -cpu, -accel, -bios, -name, -uuid. */
 bool cmdline_machine(const CmdLine *c, MachineState *ms);
-/** cmdline_boot: -kernel, -initrd, -append, -boot, -fw_cfg, -smbios, -no-hpet, -no-acpi, and -nographic's part there. */
+/** cmdline_boot: -kernel, -initrd, -append, -boot, -fw_cfg, -smbios, -no-hpet, -no-acpi, -nographic's part. */
 bool cmdline_boot(const CmdLine *c, MachineState *ms);
 bool cmdline_objects(const CmdLine *c);
 bool cmdline_chardevs(const CmdLine *c, const RunOptions *run, MachineState *ms);
