@@ -55,7 +55,8 @@ static bool media_open_tray(BlockBackend *blk, const char *name, bool force, GEr
         blk_dev_eject_request(blk, force);
     }
     if (locked && !force) {
-        error_setg(errp, "Device '%s' is locked and force was not specified, wait for tray to open and try again", name);
+        error_setg(errp, "Device '%s' is locked and force was not specified, wait for tray to open and try again",
+                   name);
         return false;
     }
     media_move_tray(blk, false, NULL);
