@@ -27,6 +27,11 @@ def network_up(c):
     c.run("ip addr add 10.0.2.15/24 dev eth0 && ip route add default via 10.0.2.2")
 
 
+def in_background(c, command):
+    """Not as a job of the shell: busybox's takes the end of one for the end of its input."""
+    c.run(f"( ({command}) >/dev/null 2>&1 & )")
+
+
 def forwarded(vm, protocol):
     """The port of the host that libslirp chose for the forward of @protocol."""
     text = vm.hmp("info usernet")
@@ -95,19 +100,20 @@ def test_outgoing_connections(linux):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         udp.settimeout(60)
-        c.run(f"(tftp -g -l /tmp/y -r name 10.0.2.2 {udp.getsockname()[1]}) & true")
+        in_background(c, f"tftp -g -l /tmp/y -r name 10.0.2.2 {udp.getsockname()[1]}")
         request, guest = udp.recvfrom(1000)
         assert request.startswith(b"\0\1name\0octet\0")
         udp.sendto(b"\0\3\0\1" + b"datagram", guest)
         assert udp.recv(1000) == b"\0\4\0\1"
-        assert c.run("wait; cat /tmp/y") == "datagram"
+        c.run("(for i in $(seq 100); do test -s /tmp/y && exit 0; sleep 0.1; done; false)")
+        assert c.run("cat /tmp/y") == "datagram"
 
 
 def test_forwarded_ports(linux):
     vm = linux(args=["-nic", NIC]).boot()
     c = vm.console
     network_up(c)
-    c.run("nc -ll -p 7 -e cat >/dev/null 2>&1 & true")
+    in_background(c, "nc -ll -p 7 -e cat")
     c.run("(for i in $(seq 100); do netstat -ltn | grep -q ':7 ' && exit 0; sleep 0.1; done; false)")
     data = random.Random(2).randbytes(MIB)
     with socket.create_connection(("127.0.0.1", forwarded(vm, "TCP")), 60) as conn:
@@ -132,7 +138,7 @@ def test_snapshot_under_load(linux, tmp_path):
     c = vm.console
     network_up(c)
     server = Server(receive_all)
-    c.run(f"(dd if=/dev/zero bs=64k count=400 2>/dev/null | nc 10.0.2.2 {server.port}) & true")
+    in_background(c, f"dd if=/dev/zero bs=64k count=400 | nc 10.0.2.2 {server.port}")
     for command in ("snapshot-save", "snapshot-load"):
         vm.qmp(command, {"job-id": command, "tag": "s", "vmstate": "d0", "devices": ["d0"]})
         vm.wait_job(command, timeout=300)
@@ -229,7 +235,7 @@ def test_serial_ports(linux, port):
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(120)
         s.connect(str(port))
-        c.run("port=$(echo /dev/vport*p1); (cat <>$port >&0) & true")       # it can be open once only
+        in_background(c, "cat <>$(echo /dev/vport*p1) >&0")         # it can be open once only
         event = vm.wait_event("VSERPORT_CHANGE")
         assert event["data"] == {"id": "p1", "open": True}
         data = random.Random(3).randbytes(MIB)
@@ -245,8 +251,8 @@ def test_port_that_nobody_reads(linux, port):
         s.settimeout(120)
         s.connect(str(port))
         total = 16 * MIB       # more than the ring holds
-        c.run("port=$(echo /dev/vport*p1)")
-        c.run(f"(dd if=/dev/zero of=$port bs=64k count={total // 65536} 2>/dev/null; echo done >/tmp/done) & true")
+        in_background(c, f"dd if=/dev/zero of=$(echo /dev/vport*p1) bs=64k count={total // 65536}; "
+                         "echo done >/tmp/done")
         vm.wait_event("VSERPORT_CHANGE")
         assert c.run("sleep 2; test -e /tmp/done", check=False)[0] != 0
         vm.qmp("stop")
