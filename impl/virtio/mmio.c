@@ -129,17 +129,23 @@ static void virtio_mmio_soft_reset(VirtIOMMIOProxy *proxy)
     }
     proxy->host_features_sel = proxy->guest_features_sel = 0;
     proxy->guest_features[0] = proxy->guest_features[1] = 0;
-    proxy->guest_page_shift = 0;
+}
+
+/* By the guest. Linux says how large its pages are before it resets the device, and not again. */
+static void mmio_reset_device(VirtIOMMIOProxy *proxy)
+{
+    if (mmio_vdev(proxy)) {
+        virtio_bus_reset(&proxy->bus);
+    }
+    virtio_mmio_soft_reset(proxy);
 }
 
 static void virtio_mmio_reset(DeviceState *dev)
 {
     VirtIOMMIOProxy *proxy = (VirtIOMMIOProxy *)dev;
 
-    if (mmio_vdev(proxy)) {
-        virtio_bus_reset(&proxy->bus);
-    }
-    virtio_mmio_soft_reset(proxy);
+    mmio_reset_device(proxy);
+    proxy->guest_page_shift = 0;
 }
 
 /* ---- Reading ---- */
@@ -240,7 +246,7 @@ static void mmio_write_status(VirtIOMMIOProxy *proxy, VirtIODevice *vdev, uint8_
         virtio_bus_stop_ioeventfd(&proxy->bus);
     }
     if (val == 0) {
-        virtio_mmio_reset(&proxy->qdev);
+        mmio_reset_device(proxy);
         return;
     }
     (void)virtio_set_status(vdev, val);         /* what the device refuses, the guest reads back */
@@ -259,7 +265,7 @@ static void mmio_write_pfn(VirtIOMMIOProxy *proxy, VirtIODevice *vdev, uint32_t 
     hwaddr avail = desc + 16 * num;
 
     if (pfn == 0) {
-        virtio_mmio_reset(&proxy->qdev);        /* how old drivers give a device back */
+        mmio_reset_device(proxy);       /* how old drivers give a device back */
         return;
     }
     virtio_queue_set_rings(vdev, n, desc, avail, QEMU_ALIGN_UP(avail + 6 + 2 * num, align));
@@ -435,6 +441,7 @@ static int virtio_mmio_post_load(void *opaque, int version_id)
     }
     if (!ok) {
         virtio_mmio_soft_reset(proxy);
+        proxy->guest_page_shift = 0;
     }
     return ok ? 0 : -EINVAL;
 }

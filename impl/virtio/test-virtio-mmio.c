@@ -172,10 +172,11 @@ static void test_legacy(gconstpointer data)
 {
     Guest *g = guest_new(true, data != NULL);
 
+    set_reg(0x28, 4096);
+    set_reg(0x70, 0);                                   /* as Linux does; the page size stays */
     set_reg(0x70, 3);
     set_reg(0x14, 1);
     g_assert_cmphex(reg(0x10), ==, 0);
-    set_reg(0x28, 4096);
     set_reg(0x30, 0);
     set_reg(0x38, NUM);
     set_reg(0x3c, 3);                                   /* not a power of two: no */
