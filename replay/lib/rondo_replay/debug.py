@@ -20,14 +20,19 @@ def _command(bug, fixed):
 
 def gdb(bug, step, fixed):
     """Stop at a step; rondo-goto and rondo-back move in both directions by forked checkpoints."""
+    with sim.scratch(bug.scenario) as folder:
+        return gdb_in(folder, _command(bug, fixed), step, CHECKPOINT_EVERY)
+
+
+def gdb_in(folder, command, step, every):
+    """The same for any replay. @every: steps between two checkpoints."""
     if not shutil.which("gdb"):
         raise Problem("gdb is not installed; run: apt-get install gdb")
-    with sim.scratch(bug.scenario) as folder:
-        script = SOURCE / "replay/lib/gdb_rondo.py"
-        env = dict(os.environ, RONDO_STEP=str(step))
-        cmd = ["gdb", "-q", "-x", str(script), "--args", *_command(bug, fixed), "--stop-at", str(step),
-               "--checkpoints", str(CHECKPOINT_EVERY), "--"]
-        return subprocess.run(cmd, cwd=folder, env=env).returncode
+    script = SOURCE / "replay/lib/gdb_rondo.py"
+    env = dict(os.environ, RONDO_STEP=str(step))
+    options = ["--stop-at", str(step), "--checkpoints", str(every)]
+    cmd = ["gdb", "-q", "-x", str(script), "--args", *command, *options, "--"]
+    return subprocess.run(cmd, cwd=folder, env=env).returncode
 
 
 def rr_refusal():
