@@ -121,13 +121,19 @@ static uint8_t *block_code(CodeBlock *b)
  */
 static bool revalidate(CodeBlock *b, const FetchPage *p)
 {
+    CodePage page;
+
     if (b->page2.dirty) {
         return false;
     }
-    b->page = arm_page(p);
+    page = arm_page(p);
+    if (memcmp(block_code(b), p->host + PAGE_OFFSET(b->ram_addr), b->bytes) != 0) {
+        return false;   /* and stays invalid: the jump cache may still know it */
+    }
+    b->page = page;
     b->entry = NULL;   /* it jumps straight to blocks of the old generation */
     b->runs = b->runs == CODE_NEVER_TRANSLATED ? b->runs : 0;
-    return memcmp(block_code(b), p->host + PAGE_OFFSET(b->ram_addr), b->bytes) == 0;
+    return true;
 }
 
 static CodeBlock *hash_find(X86CPU *cpu, const FetchPage *p, uint64_t lin)
