@@ -196,6 +196,8 @@ int jit_slow(X86CPU *cpu, const Insn *in)
     r = in->fn(cpu, in);
     if (G_LIKELY(r == RET_NEXT)) {
         cpu->jit_tlb = cpu->tlb[cpu->mmu_idx];
+        /* Not every store of several parts, or behind the scenes, ends the block; the next one must know. */
+        cpu->recheck |= !code_page_valid(&b->page);
         return JIT_GO_ON;
     }
     cpu->jit_left += b->n - in->pos - 1u;
