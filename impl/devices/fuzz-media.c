@@ -42,8 +42,8 @@ static void config(unsigned devfn, unsigned reg, uint32_t val)
 
 static void add_drive(unsigned i, const char *bus)
 {
-    g_autofree char *text = g_strdup_printf("if=none,id=%s,format=raw,file=null-co://,file.size=64M,file.read-zeroes=on",
-                                            drives[i]);
+    g_autofree char *text = g_strdup_printf("if=none,id=%s,format=raw,file=null-co://,file.size=64M,"
+                                            "file.read-zeroes=on", drives[i]);
     g_autoptr(GPtrArray) opts = g_ptr_array_new();
     const char *const kv[] = { "drive", drives[i], "bus", bus };
     GError *err = NULL;
