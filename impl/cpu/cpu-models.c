@@ -330,7 +330,7 @@ bool cpu_model_parse(const char *text, X86CPUModel *ret, GString *warnings, GErr
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 char *cpu_model_help(void)
@@ -342,25 +342,26 @@ char *cpu_model_help(void)
                               "x86 max                   Enables all features supported by the accelerator in the "
                               "current host\n\n"
                               "Recognized CPUID flags:");
-    const char *names[FEAT__COUNT * 32];
-    unsigned n = 0, column = 80;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    unsigned column = 80;
 
     for (unsigned w = 0; w < FEAT__COUNT; w++) {
         for (unsigned b = 0; b < 32; b++) {
             if (feature_info[w].names[b]) {
-                names[n++] = feature_info[w].names[b];
+                g_ptr_array_add(names, (char *)feature_info[w].names[b]);
             }
         }
     }
-    qsort(names, n, sizeof(names[0]), compare_names);
-    for (unsigned i = 0; i < n; i++) {
-        unsigned len = (unsigned)strlen(names[i]);
+    g_ptr_array_sort(names, compare_names);
+    for (unsigned i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        unsigned len = (unsigned)strlen(name);
 
         if (column + len + 1 >= 75) {
             g_string_append(s, "\n ");
             column = 1;
         }
-        g_string_append_printf(s, " %s", names[i]);
+        g_string_append_printf(s, " %s", name);
         column += len + 1;
     }
     g_string_append(s, "\n");
