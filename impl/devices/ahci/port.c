@@ -111,7 +111,7 @@ static void ahci_send_signature(AHCIPort *p)
         return;
     }
     p->sent_signature = true;
-    p->regs[PX_SIG] = s->hcyl << 24 | s->lcyl << 16 | s->sector << 8 | s->nsector;
+    p->regs[PX_SIG] = (uint32_t)s->hcyl << 24 | s->lcyl << 16 | s->sector << 8 | s->nsector;
     ahci_d2h(p, false);
 }
 

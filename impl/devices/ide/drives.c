@@ -182,6 +182,7 @@ static void ide_dev_unrealize(DeviceState *qdev)
     IDEDevice *dev = (IDEDevice *)qdev;
     IDEState *s = ide_dev_state(dev);
 
+    blk_drain(s->blk);
     ide_reset_drive(s);
     blk_set_dev_ops(s->blk, NULL, NULL);
     s->dev = NULL;

@@ -114,8 +114,11 @@ static void bm_write_cmd(BMDMAState *bm, uint8_t val)
         return;
     }
     bm->status &= ~BM_STATUS_ACTIVE;
+    if (x->req) {
+        blk_drain(x->s->blk);   /* nothing newer may overtake what was given up */
+    }
     /* A transfer that is stopped cannot go on: the drive waits for its reset. */
-    if (x->kind != IDE_XFER_NONE && x->use_sg && (x->req || x->done)) {
+    if (x->kind != IDE_XFER_NONE && x->use_sg && x->done) {
         ide_xfer_cancel(x);
     }
 }

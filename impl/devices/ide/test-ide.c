@@ -204,11 +204,14 @@ static void test_dma(void)
     command(0xc8, 0, 1);
     dma_start(true);
     cpu_outb(BM, 0);
-    while (aio_poll(qemu_get_aio_context(), false)) {
-    }
+    g_assert_cmphex(cpu_inb(BM + 2) & 1, ==, 0);
     cpu_outb(0x3f6, 4);
     cpu_outb(0x3f6, 0);
     g_assert_cmphex(wait_status(), ==, 0x50);
+    /* Unplugged with a request in flight. */
+    prd(0, DATA, 0, true);
+    command(0xc8, 0, 128);
+    dma_start(true);
     board_down();
     remove_drive("d");
 }

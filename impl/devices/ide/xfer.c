@@ -11,10 +11,9 @@
 #include "machine/runstate.h"
 #include "migration/vmstate.h"
 
-/* A request in flight. */
+/* A request in flight. The backend waits for it before it goes, so it needs no reference, whose end would wait too. */
 struct IDEReq {
     IDEXfer *x;                 /* NULL: the transfer was cancelled (I3) */
-    BlockBackend *blk;          /* referenced */
     uint64_t len;
     QEMUIOVector qiov;
     uint8_t buf[];
@@ -72,12 +71,6 @@ static void ide_xfer_finish(IDEXfer *x, int ret)
     x->complete(x, ret);
 }
 
-static void ide_req_free(IDEReq *req)
-{
-    blk_unref(req->blk);
-    g_free(req);
-}
-
 static void ide_xfer_done(void *opaque, int ret)
 {
     IDEReq *req = opaque;
@@ -85,7 +78,7 @@ static void ide_xfer_done(void *opaque, int ret)
     bool is_read;
 
     if (!x) {
-        ide_req_free(req);
+        g_free(req);
         return;
     }
     x->req = NULL;
@@ -99,7 +92,7 @@ static void ide_xfer_done(void *opaque, int ret)
         ret = n < req->len ? -EOVERFLOW : 0;
     }
     x->done += req->len;
-    ide_req_free(req);
+    g_free(req);
     if (ret < 0 || x->done >= x->len) {
         ide_xfer_finish(x, MIN(ret, 0));
     } else {
@@ -118,7 +111,7 @@ static void ide_xfer_trim(IDEXfer *x, IDEReq *req)
     req->len = 8;
     if (ide_xfer_rw(x, (uint8_t *)&entry, 8, false) < 8) {
         x->req = NULL;
-        ide_req_free(req);
+        g_free(req);
         ide_xfer_finish(x, -EOVERFLOW);
         return;
     }
@@ -138,8 +131,7 @@ static void ide_xfer_submit(IDEXfer *x)
     uint64_t n = MIN(x->len - x->done, (uint64_t)IDE_CHUNK);
     IDEReq *req = g_malloc(sizeof(*req) + (x->kind == IDE_XFER_FLUSH ? 0 : n));
 
-    *req = (IDEReq){ .x = x, .blk = s->blk, .len = n };
-    blk_ref(s->blk);
+    *req = (IDEReq){ .x = x, .len = n };
     x->req = req;
     qemu_iovec_init_buf(&req->qiov, req->buf, n);
     switch (x->kind) {
@@ -149,7 +141,7 @@ static void ide_xfer_submit(IDEXfer *x)
     case IDE_XFER_WRITE:
         if (ide_xfer_rw(x, req->buf, n, false) < n) {
             x->req = NULL;
-            ide_req_free(req);
+            g_free(req);
             ide_xfer_finish(x, -EOVERFLOW);
             break;
         }
