@@ -448,14 +448,23 @@ static int apic_post_load(void *opaque, int version_id)
     if (s->count_load_time < 0 || (s->dest_mode & ~0xf) || (s->apicbase & APIC_BASE_EXTD)) {
         return -EINVAL;
     }
-    apic_timer_rearm(s);
+    apic_timer_load(s);
+    return 0;
+}
+
+static int apic_pre_save(void *opaque)
+{
+    APICState *s = opaque;
+
+    s->timer_due = timer_pending(&s->timer);
     return 0;
 }
 
 static const VMStateDescription vmstate_apic = {
     .name = "apic",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
+    .pre_save = apic_pre_save,
     .post_load = apic_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT64(apicbase, APICState),
@@ -477,6 +486,7 @@ static const VMStateDescription vmstate_apic = {
         VMSTATE_UINT64(tsc_deadline, APICState),
         VMSTATE_UINT8(sipi_vector, APICState),
         VMSTATE_BOOL(pic_level, APICState),
+        VMSTATE_BOOL(timer_due, APICState),
         VMSTATE_END_OF_LIST()
     },
 };

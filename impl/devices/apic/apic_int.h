@@ -58,6 +58,7 @@ typedef struct APICState {
     uint64_t tsc_deadline;      /* 0: none */
     uint8_t sipi_vector;
     bool pic_level;             /* of LINT0 */
+    bool timer_due;             /* in streams only: the timer was armed */
 } APICState;
 
 /* ---- apic.c ---- */
@@ -84,6 +85,8 @@ extern const MemoryRegionOps apic_mmio_ops;
 
 void apic_timer_init(APICState *s);
 void apic_timer_cleanup(APICState *s);
+/** apic_timer_load: after loading state: an interrupt that was still to come comes, late if need be. */
+void apic_timer_load(APICState *s);
 /** apic_timer_rearm: the count, the divider, the LVT entry or the deadline changed: keep I2. */
 void apic_timer_rearm(APICState *s);
 void apic_timer_set_count(APICState *s, uint32_t count);

@@ -95,6 +95,15 @@ void apic_timer_rearm(APICState *s)
     }
 }
 
+/* A count that ran out between save and load did not run out for the guest: it waits for that interrupt. */
+void apic_timer_load(APICState *s)
+{
+    apic_timer_rearm(s);
+    if (s->timer_due && !timer_pending(&s->timer) && !(s->lvt[APIC_LVT_TIMER] & APIC_LVT_MASKED)) {
+        timer_mod(&s->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    }
+}
+
 static void apic_timer_fired(void *opaque)
 {
     APICState *s = opaque;

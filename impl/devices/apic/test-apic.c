@@ -8,6 +8,7 @@
 #include "aio/timer.h"
 #include "base/bytes.h"
 #include "devices/test-board.h"
+#include "migration/vmstate.h"
 
 enum { ID = 0x20, TPR = 0x80, PPR = 0xa0, EOI = 0xb0, LDR = 0xd0, DFR = 0xe0, SVR = 0xf0, ISR = 0x100, TMR = 0x180,
        IRR = 0x200, ESR = 0x280, ICR_LOW = 0x300, ICR_HIGH = 0x310, LVT_TIMER = 0x320, LVT_LINT0 = 0x350,
@@ -306,6 +307,34 @@ static void test_timer(void)
     cpu_disable_ticks();
 }
 
+/* A one-shot that is still to come when state is saved comes after a load, even if its time has passed meanwhile. */
+static void test_timer_state(void)
+{
+    DeviceState *apic;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    QEMUFile *f = qemu_fopen_memory(bytes, true);
+    GError *err = NULL;
+
+    fresh();
+    apic = cpu_get_apic(qemu_get_cpu(0));
+    cpu_enable_ticks();
+    wr(0, DIVIDE, 0xb);
+    wr(0, LVT_TIMER, 0x43);
+    wr(0, INITIAL_COUNT, 2000000);
+    g_assert_cmpint(vmstate_save_state(f, apic->klass->vmsd, apic, &err), ==, 0);
+    g_assert_cmpint(qemu_fclose(f), ==, 0);
+    wait_pending(0);
+    g_assert_cmpint(ack(0), ==, 0x43);
+    wr(0, EOI, 0);
+    f = qemu_fopen_memory(bytes, false);
+    g_assert_cmpint(vmstate_load_state(f, apic->klass->vmsd, apic, 2, &err), ==, 0);
+    (void)qemu_fclose(f);
+    wait_pending(0);
+    g_assert_cmpint(ack(0), ==, 0x43);
+    wr(0, EOI, 0);
+    cpu_disable_ticks();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -319,5 +348,6 @@ int main(int argc, char **argv)
     g_test_add_func("/apic/pic", test_pic);
     g_test_add_func("/apic/start-up", test_start_up);
     g_test_add_func("/apic/timer", test_timer);
+    g_test_add_func("/apic/timer-state", test_timer_state);
     return test_board_run();
 }
