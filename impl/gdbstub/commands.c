@@ -297,13 +297,20 @@ static void cmd_remove_point(GdbStub *s, const char *args, unsigned len)
 
 /* ---- Running ---- */
 
+/* Not while a migration has, or is about to take, what the guest needs; "cont" on a monitor can take it back. */
+static bool guest_may_run(void)
+{
+    return !runstate_needs_reset() && !runstate_check(RUN_STATE_INMIGRATE) &&
+           !runstate_check(RUN_STATE_FINISH_MIGRATE) && !runstate_check(RUN_STATE_POSTMIGRATE);
+}
+
 /* @actions: for each processor 'c', 's' or 0: it stays where it is. */
 static void run_guest(GdbStub *s, const char *actions)
 {
     bool all = true, step = false;
     CPUState *cpu;
 
-    if (runstate_needs_reset() || runstate_check(RUN_STATE_INMIGRATE)) {
+    if (!guest_may_run()) {
         reply_errno(s, EBUSY);
         return;
     }
@@ -428,7 +435,7 @@ static void cmd_detach(GdbStub *s, const char *args, unsigned len)
 {
     gdb_points_clear(s);
     gdb_put_packet(s, "OK");
-    if (!runstate_needs_reset() && !runstate_check(RUN_STATE_INMIGRATE)) {
+    if (guest_may_run()) {
         vm_start();
     }
 }

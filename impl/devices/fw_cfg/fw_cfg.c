@@ -125,7 +125,7 @@ bool fw_cfg_file_exists(const FWCfgState *s, const char *name)
 
 bool fw_cfg_has_room(const FWCfgState *s)
 {
-    return s->num_files < FW_CFG_FILE_SLOTS;
+    return s->num_files + FW_CFG_BOARD_SLOTS < FW_CFG_FILE_SLOTS;
 }
 
 static void fw_cfg_update_directory(FWCfgState *s)

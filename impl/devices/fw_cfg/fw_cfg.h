@@ -38,6 +38,7 @@
 #define FW_CFG_FILE_DIR 0x19
 #define FW_CFG_FILE_FIRST 0x20
 #define FW_CFG_FILE_SLOTS 0x40
+#define FW_CFG_BOARD_SLOTS 8          /* of them, those kept for what the board adds after the user's files */
 #define FW_CFG_MAX_ENTRY (FW_CFG_FILE_FIRST + FW_CFG_FILE_SLOTS)
 #define FW_CFG_ARCH_LOCAL 0x8000
 #define FW_CFG_WRITE_CHANNEL 0x4000

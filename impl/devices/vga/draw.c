@@ -348,8 +348,11 @@ static void vga_update_display(void *opaque)
     VGAState *s = opaque;
     bool blank = !vbe_enabled(s) && (!(s->ar_index & 0x20) || s->sr[1] & 0x20 || !(s->cr[0x17] & 0x80));
     VGAShape sh = vga_shape(s);
+    const DisplaySurface *surface = qemu_console_surface(s->con);
     uint32_t hash = blank ? 0 : vga_hash(s, &sh) | 1;
-    bool full = s->full_update || hash != s->shape;
+    /* The guest can make two shapes hash alike; what is drawn to must fit in any case. */
+    bool full = s->full_update || hash != s->shape || (!blank && (surface->width != sh.width ||
+                                                                  surface->height != sh.height));
 
     s->full_update = false;
     s->shape = hash;

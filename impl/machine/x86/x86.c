@@ -81,13 +81,8 @@ static void x86_cpu_set_a20(CPUState *cpu, run_on_cpu_data data)
 
 static void x86_a20_irq(void *opaque, int n, int level)
 {
-    X86Machine *x = opaque;
     CPUState *cpu;
 
-    if (x->a20_enabled == !!level) {
-        return;
-    }
-    x->a20_enabled = level;
     CPU_FOREACH(cpu) {
         if (qemu_cpu_is_self(cpu)) {
             x86_cpu_set_a20(cpu, RUN_ON_CPU_HOST_INT(level));
@@ -100,7 +95,6 @@ static void x86_a20_irq(void *opaque, int n, int level)
 void x86_init_a20(X86Machine *x)
 {
     qemu_init_irq(&x->a20, x86_a20_irq, x, 0);
-    x->a20_enabled = true;
 }
 
 bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp)
@@ -134,6 +128,7 @@ void x86_reset_cpus(void)
     CPUState *cpu;
 
     CPU_FOREACH(cpu) {
+        cpu_x86_set_a20(cpu->x86, true);        /* the vector of reset has that bit set */
         cpu_reset(cpu);
     }
 }

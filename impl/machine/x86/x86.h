@@ -42,7 +42,6 @@ typedef struct X86Machine {
     IRQState hpet_takes;
     bool hpet_legacy;
     IRQState a20;
-    bool a20_enabled;
 } X86Machine;
 
 /** x86_map: @mr into the memory address space; x86_unmap takes it out and finalizes it, if init got that far. */
