@@ -14,6 +14,7 @@ import pytest
 
 from rondo_iotests.images import check_image, create, qemu_img, tool
 
+# A connection of before a load or a migration is dead without a word, so each fetch has a time limit.
 LOAD = """\
 ifconfig eth0 up
 udhcpc -q -n -i eth0 -s /load/dhcp >/dev/null 2>&1
@@ -27,7 +28,7 @@ while [ ! -e /stop ]; do
     echo $i >/rounds.new; mv /rounds.new /rounds
 done &
 while [ ! -e /stop ]; do
-    [ "$(nc -w 5 10.0.2.2 PORT </dev/null 2>/dev/null | wc -c)" = BYTES ] && echo >>/fetched
+    [ "$(timeout 5 nc 10.0.2.2 PORT </dev/null 2>/dev/null | wc -c)" = BYTES ] && echo >>/fetched
 done &
 """
 DHCP = """\

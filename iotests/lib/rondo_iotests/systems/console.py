@@ -85,7 +85,7 @@ class Console:
         self.type(f"{command}; echo \"@END\"\"=$?@\"\n")
         start = self.seen
         end = self.wait(r"@END=(\d+)@\r?\n?", timeout)
-        out = self.text[start:end.start()].replace("\r", "")
+        out = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text[start:end.start()].replace("\r", ""))
         out = "\n".join(line for line in out.split("\n") if '@END""' not in line)
         out = re.sub(r"^(rondo# )+", "", out, flags=re.M).strip("\n")
         status = int(end[1])

@@ -55,8 +55,10 @@ class LinuxVM(VM):
         c.wait("assword: ", timeout)
         c.type(f"{PASSWORD}\n")
         c.wait(r"# $", timeout)
-        c.type("stty -echo; dmesg -n 1; bind 'set enable-bracketed-paste off'; PS1='rondo# '\n")
+        # In two parts, so that the prompt is not found in the echo of the command that sets it.
+        c.type("stty -echo; dmesg -n 1; bind 'set enable-bracketed-paste off'; PS1='rondo''# '\n")
         c.wait("rondo# $", timeout)
+        c.run("true")
         return self
 
     def report(self, lines=40):
