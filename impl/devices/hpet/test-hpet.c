@@ -10,6 +10,7 @@
 
 #define CFG(n) (0x100 + (n) * 0x20)
 #define CMP(n) (0x108 + (n) * 0x20)
+#define AHEAD 1000000       /* 10 ms: a comparator set behind the counter waits until its 32 bits are round, 43 s */
 
 static DeviceState *dev;
 static IRQState lines[24];
@@ -101,7 +102,7 @@ static void test_one_shot(void)
     wr(CMP(1), 0);
     wr(CFG(2), 2 << 9 | 0x6);                   /* level */
     wr(CMP(2) + 4, 0);
-    wr(CMP(2), rd(0xf0) + 10000);
+    wr(CMP(2), rd(0xf0) + AHEAD);
     wait_raised(2, 2);
     g_assert_cmpint(level[2], ==, 1);
     g_assert_cmphex(rd(0x20), ==, 4);
@@ -117,13 +118,13 @@ static void test_periodic_legacy(void)
     wr(0x10, 3);
     g_assert_cmpint(level[24], ==, 1);
     wr(CFG(0), 0x10c | 0x40);                   /* periodic, 32 bits, the next write sets the comparator */
-    wr(CMP(0), rd(0xf0) + 20000);
+    wr(CMP(0), rd(0xf0) + AHEAD);
     wr(CMP(0), 20000);
     wait_raised(0, 5);
     wr(CFG(0), 0);
     wr(CFG(1), 0x14c);
+    wr(CMP(1), rd(0xf0) + AHEAD);
     wr(CMP(1), 1);                              /* as fast as it goes: must not stop the world */
-    wr(CMP(1), 1);
     wait_raised(8, 3);
     wr(0x10, 0);
     g_assert_cmpint(level[24], ==, 0);
