@@ -115,11 +115,12 @@ static inline int sse_load_part(X86CPU *cpu, const Insn *in, SseSource kind, Xmm
 
 static inline int sse_source(X86CPU *cpu, const Insn *in, SseSource kind, XmmReg *ret)
 {
-    const XmmReg *s = &cpu->fpu.xmm[in->rs];
+    const XmmReg *s;
 
     if (in->flags & IF_MEM) {
         return sse_load_part(cpu, in, kind, ret);
     }
+    s = &cpu->fpu.xmm[in->rs];
     /* No more than what was probably written just now: a wider load would wait for the store to finish. */
     if (kind == SRC_64) {
         *ret = (XmmReg){ .q = { s->q[0], 0 } };
