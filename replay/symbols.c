@@ -36,12 +36,16 @@ static const char *die_name(Dwarf_Die *die)
     return name ? name : "?";
 }
 
-/* clang writes no address table by default: then every unit is asked. */
+/*
+ * clang writes no address table by default, assemblers do. From a table of a few units libdwfl takes the nearest below,
+ * so its answer counts only if the unit says that it covers the address; else every unit is asked.
+ */
 static Dwarf_Die *unit_at(Dwfl_Module *module, Dwarf_Addr addr, Dwarf_Addr *ret_bias)
 {
     Dwarf_Die *cu = dwfl_module_addrdie(module, addr, ret_bias);
 
-    if (!cu) {
+    if (!cu || dwarf_haspc(cu, addr - *ret_bias) != 1) {
+        cu = NULL;
         do {
             cu = dwfl_module_nextcu(module, cu, ret_bias);
         } while (cu && dwarf_haspc(cu, addr - *ret_bias) != 1);
