@@ -75,6 +75,11 @@ extern const VMStateDescription vmstate_virtio_pci;
     DEFINE_PROP_BOOL("disable-modern", state, member.disable_modern, false), \
     DEFINE_PROP_UINT32("vectors", state, member.nvectors, VIRTIO_PCI_VECTORS_AUTO)
 
+/** VIRTIO_PCI_CLASS: the slots of a PCIDeviceClass that are the same for every proxy, but for realize. */
+#define VIRTIO_PCI_CLASS \
+    .vendor_id = 0x1af4, .exit = virtio_pci_exit, .reset = virtio_pci_reset, \
+    .config_read = virtio_pci_config_read, .config_write = virtio_pci_config_write
+
 /** VIRTIO_PCI_DEVICE_CLASS: the slots of a DeviceClass that are the same for every proxy. */
 #define VIRTIO_PCI_DEVICE_CLASS \
     .bus_type = "PCI", .user_creatable = true, .realize = pci_qdev_realize, .unrealize = pci_qdev_unrealize, \

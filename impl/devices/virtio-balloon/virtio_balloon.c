@@ -405,14 +405,10 @@ static const Property virtio_balloon_pci_props[] = {
 };
 
 static const PCIDeviceClass virtio_balloon_pci_pc = {
-    .vendor_id = 0x1af4,
+    VIRTIO_PCI_CLASS,
     .device_id = 0x1002,
     .class_id = 0x00ff,
     .realize = virtio_balloon_pci_realize,
-    .exit = virtio_pci_exit,
-    .reset = virtio_pci_reset,
-    .config_read = virtio_pci_config_read,
-    .config_write = virtio_pci_config_write,
 };
 
 const DeviceClass virtio_balloon_pci_class = {

@@ -24,14 +24,10 @@ static const Property virtio_blk_pci_props[] = {
 };
 
 static const PCIDeviceClass virtio_blk_pci_pc = {
-    .vendor_id = 0x1af4,
+    VIRTIO_PCI_CLASS,
     .device_id = 0x1001,
     .class_id = 0x0100,
     .realize = virtio_pci_realize,
-    .exit = virtio_pci_exit,
-    .reset = virtio_pci_reset,
-    .config_read = virtio_pci_config_read,
-    .config_write = virtio_pci_config_write,
 };
 
 const DeviceClass virtio_blk_pci_class = {

@@ -24,14 +24,10 @@ static const Property virtio_net_pci_props[] = {
 };
 
 static const PCIDeviceClass virtio_net_pci_pc = {
-    .vendor_id = 0x1af4,
+    VIRTIO_PCI_CLASS,
     .device_id = 0x1000,
     .class_id = 0x0200,
     .realize = virtio_pci_realize,
-    .exit = virtio_pci_exit,
-    .reset = virtio_pci_reset,
-    .config_read = virtio_pci_config_read,
-    .config_write = virtio_pci_config_write,
 };
 
 const DeviceClass virtio_net_pci_class = {
