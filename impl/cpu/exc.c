@@ -4,7 +4,7 @@
  *
  * Delivery changes registers only after the last memory access that can fault (I1 of cpu.h); the frame itself
  * may be half written then, which the manual allows.
- * Task gates are not supported: a vector that has one raises #GP.
+ * A task gate leaves all that to the switch of tasks (task.c).
  * Source: SDM volume 3, chapter 6 (6.12.1, 6.14, 6.15 table 6-5 for double faults), volume 2, INT n.
  */
 #include "cpu/seg.h"
@@ -99,7 +99,8 @@ static int read_gate(X86CPU *cpu, Entry *e)
         e->target &= 0xffff;
     }
     if ((w1 & DESC_S) || !(e->type == SYS_INT || e->type == SYS_TRAP ||
-                           (!cpu_long(cpu) && (e->type == SYS_INT16 || e->type == SYS_TRAP16)))) {
+                           (!cpu_long(cpu) &&
+                            (e->type == SYS_INT16 || e->type == SYS_TRAP16 || e->type == SYS_TASK)))) {
         return gate_error(cpu, e, EXC_GP);
     }
     if (e->kind == INT_SOFTWARE && desc_dpl(w1) < cpu->cpl) {
@@ -232,12 +233,28 @@ static void commit_entry(X86CPU *cpu, const Entry *e, const NewStack *s, bool sw
     cpu_update_mode(cpu);
 }
 
+static int deliver_to_task(X86CPU *cpu, const Entry *e)
+{
+    TaskSwitch s = {
+        .why = TASK_INT, .selector = e->selector, .rip = e->rip, .ext = e->ext,
+        .has_code = e->has_code, .code = e->code,
+    };
+
+    return task_enter(cpu, &s);
+}
+
 static int deliver_protected(X86CPU *cpu, Entry *e)
 {
     NewStack s;
     bool switched;
 
-    if (read_gate(cpu, e) < 0 || read_gate_cs(cpu, e) < 0 || entry_stack(cpu, e, &s, &switched) < 0) {
+    if (read_gate(cpu, e) < 0) {
+        return RET_FAULT;
+    }
+    if (e->type == SYS_TASK) {
+        return deliver_to_task(cpu, e);
+    }
+    if (read_gate_cs(cpu, e) < 0 || entry_stack(cpu, e, &s, &switched) < 0) {
         return RET_FAULT;
     }
     if (cpu_long(cpu) ? !is_canonical(e->target) : e->target > desc_to_cache(0, &e->cs).limit) {
@@ -264,9 +281,6 @@ int int_deliver(X86CPU *cpu, int vector, IntKind kind, bool has_code, uint32_t c
     if (!cpu_protected(cpu)) {
         return deliver_real(cpu, &e);
     }
-    if ((cpu->eflags & FLAG_VM) && kind == INT_SOFTWARE && cpu_iopl(cpu) < 3) {
-        return cpu_gp0(cpu);
-    }
     return deliver_protected(cpu, &e);
 }
 
@@ -277,7 +291,7 @@ static bool is_contributory(int vector)
     return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP);
 }
 
-bool exc_deliver(X86CPU *cpu, uint64_t rip)
+bool exc_deliver(X86CPU *cpu)
 {
     int vector = cpu->exc_vector;
     bool has_code = cpu->exc_has_code;
@@ -288,7 +302,7 @@ bool exc_deliver(X86CPU *cpu, uint64_t rip)
         int second;
 
         cpu->exc_vector = -1;
-        if (int_deliver(cpu, vector, INT_EXCEPTION, has_code && cpu_protected(cpu), code, rip) >= 0) {
+        if (int_deliver(cpu, vector, INT_EXCEPTION, has_code && cpu_protected(cpu), code, cpu->rip) >= 0) {
             return true;
         }
         second = cpu->exc_vector;

@@ -123,7 +123,7 @@ int op_jcxz(X86CPU *cpu, const Insn *in)
 
 int op_jmp_far(X86CPU *cpu, const Insn *in)
 {
-    return far_jmp(cpu, (uint32_t)in->disp, (uint64_t)in->imm, in->size);
+    return far_jmp(cpu, (uint32_t)in->disp, (uint64_t)in->imm, in->size, insn_next_rip(cpu, in));
 }
 
 int op_call_far(X86CPU *cpu, const Insn *in)
@@ -148,7 +148,7 @@ int op_jmp_far_m(X86CPU *cpu, const Insn *in)
     if (load_far_pointer(cpu, in, &off, &sel) < 0) {
         return RET_FAULT;
     }
-    return far_jmp(cpu, (uint32_t)sel, off, in->size);
+    return far_jmp(cpu, (uint32_t)sel, off, in->size, insn_next_rip(cpu, in));
 }
 
 int op_call_far_m(X86CPU *cpu, const Insn *in)
@@ -168,18 +168,23 @@ int op_ret_far(X86CPU *cpu, const Insn *in)
 
 int op_iret(X86CPU *cpu, const Insn *in)
 {
-    return far_iret(cpu, in->size);
+    return far_iret(cpu, in->size, insn_next_rip(cpu, in));
 }
 
 /* ---- Software interrupts ---- */
 
 static int software_int(X86CPU *cpu, const Insn *in, int vector, IntKind kind)
 {
-    return int_deliver(cpu, vector, kind, false, 0, insn_next_rip(cpu, in)) < 0 ? RET_FAULT : RET_JUMP;
+    int r = int_deliver(cpu, vector, kind, false, 0, insn_next_rip(cpu, in));
+
+    return r < 0 ? r : RET_JUMP;
 }
 
 int op_int(X86CPU *cpu, const Insn *in)
 {
+    if ((cpu->eflags & FLAG_VM) && cpu_iopl(cpu) < 3) {
+        return cpu_gp0(cpu);   /* int3 and into are not asked */
+    }
     return software_int(cpu, in, (int)(in->imm & 0xff), INT_SOFTWARE);
 }
 

@@ -44,11 +44,11 @@ static int write_cr0(X86CPU *cpu, uint64_t v)
     return RET_LEAVE;
 }
 
-/* Bits of features that are not there are reserved; 5-level paging is one of them. */
+/* Bits of features that are not there are reserved; 5-level paging and virtual-8086 extensions are such. */
 static uint64_t cr4_known(const X86CPU *cpu)
 {
     const uint32_t *f = cpu->model.features;
-    uint64_t known = CR4_VME | 2 | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | 0x100 | CR4_OSFXSR |
+    uint64_t known = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | 0x100 | CR4_OSFXSR |
                      CR4_OSXMMEXCPT;
 
     known |= f[FEAT_7_0_EBX] & CPUID_7_0_EBX_FSGSBASE ? CR4_FSGSBASE : 0;

@@ -59,7 +59,7 @@ static void deliver_exception(X86CPU *cpu, Run *run)
         run->left++;
         return;
     }
-    if (!exc_deliver(cpu, cpu->rip)) {
+    if (!exc_deliver(cpu)) {
         leave(run, CPU_EXIT_RESET);
     }
 }
@@ -236,8 +236,8 @@ static void run_block(X86CPU *cpu, Run *run, const CodeBlock *b, uint64_t max)
     run->left -= done;
     cpu->icount += done;
     in--;
-    if (G_UNLIKELY(r == RET_FAULT)) {
-        cpu->rip = insn_rip(cpu, in);
+    if (G_UNLIKELY(r < 0)) {
+        cpu->rip = r == RET_FAULT_TASK ? cpu->rip : insn_rip(cpu, in);
         deliver_exception(cpu, run);
     } else if (r != RET_JUMP) {
         cpu->rip = insn_next_rip(cpu, in);

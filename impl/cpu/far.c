@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Far jumps, calls, returns and iret, call gates included. Task gates and nested tasks are not supported: they
- * raise #GP, like a machine whose TSS descriptors are all busy.
+ * Far jumps, calls, returns and iret, call gates and virtual-8086 mode included. Task switches are in task.c.
  *
  * Every path checks first and changes registers last (I1 of cpu.h).
- * Source: SDM volume 2, JMP, CALL, RET, IRET; volume 3, sections 5.8 and 6.14.
+ * Source: SDM volume 2, JMP, CALL, RET, IRET; volume 3, sections 5.8, 6.14 and 21.2.
  */
 #include "cpu/flags.h"
 #include "cpu/seg.h"
@@ -98,7 +97,7 @@ static uint64_t operand_mask(unsigned size)
 
 /* ---- jmp ---- */
 
-int far_jmp(X86CPU *cpu, uint32_t selector, uint64_t target, unsigned size)
+int far_jmp(X86CPU *cpu, uint32_t selector, uint64_t target, unsigned size, uint64_t next)
 {
     Descriptor d;
     Gate g;
@@ -117,6 +116,9 @@ int far_jmp(X86CPU *cpu, uint32_t selector, uint64_t target, unsigned size)
     }
     if (desc_read(cpu, selector, EXC_GP, &d) < 0) {
         return RET_FAULT;
+    }
+    if (desc_is_task(d.hi) && !cpu_long(cpu)) {
+        return task_transfer(cpu, selector, &d, TASK_JUMP, next);
     }
     if (!(d.hi & DESC_S)) {
         if (read_call_gate(cpu, selector, &d, &g) < 0) {
@@ -223,6 +225,9 @@ int far_call(X86CPU *cpu, uint32_t selector, uint64_t target, unsigned size, uin
     }
     if (desc_read(cpu, selector, EXC_GP, &d) < 0) {
         return RET_FAULT;
+    }
+    if (desc_is_task(d.hi) && !cpu_long(cpu)) {
+        return task_transfer(cpu, selector, &d, TASK_CALL, next);
     }
     if (!(d.hi & DESC_S)) {
         if (read_call_gate(cpu, selector, &d, &g) < 0) {
@@ -415,7 +420,35 @@ static int iret_real(X86CPU *cpu, unsigned size, uint64_t start)
     return RET_JUMP;
 }
 
-int far_iret(X86CPU *cpu, unsigned size)
+/* The frame goes on with esp, ss, es, ds, fs and gs, which virtual-8086 mode takes as they are. */
+static int iret_to_vm86(X86CPU *cpu, const Frame *f)
+{
+    static const uint8_t order[5] = { R_SS, R_ES, R_DS, R_FS, R_GS };
+    uint64_t esp, sel[5];
+
+    if (f->rip > 0xffff) {
+        return cpu_gp0(cpu);
+    }
+    if (cpu_pop(cpu, 4, &esp) < 0) {
+        return RET_FAULT;
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        if (cpu_pop(cpu, 4, &sel[i]) < 0) {
+            return RET_FAULT;
+        }
+    }
+    cpu->eflags |= FLAG_VM;
+    iret_flags(cpu, f->rflags, 0, 4);
+    for (unsigned i = 0; i < 5; i++) {
+        seg_load_real(cpu, order[i], (uint32_t)sel[i]);
+    }
+    seg_load_real(cpu, R_CS, f->cs);
+    cpu->regs[R_ESP] = (uint32_t)esp;
+    cpu->rip = f->rip;
+    return RET_JUMP;
+}
+
+int far_iret(X86CPU *cpu, unsigned size, uint64_t next)
 {
     uint64_t start = cpu->regs[R_ESP];
     unsigned old_cpl = cpu->cpl;
@@ -428,14 +461,14 @@ int far_iret(X86CPU *cpu, unsigned size)
     }
     cpu->nmi_masked = false;
     if (cpu->eflags & FLAG_NT) {
-        return cpu_gp0(cpu);   /* long mode says so; elsewhere it would be a return to another task */
+        return cpu_long(cpu) ? cpu_gp0(cpu) : task_return(cpu, next);
     }
     if (cpu_pop(cpu, size, &f.rip) < 0 || cpu_pop(cpu, size, &cs) < 0 || cpu_pop(cpu, size, &f.rflags) < 0) {
         goto out;
     }
     f.cs = cs & 0xffff;
     if (size == 4 && (f.rflags & FLAG_VM) && cpu->cpl == 0 && !cpu_long(cpu)) {
-        r = cpu_gp0(cpu);   /* virtual-8086 mode is not offered */
+        r = iret_to_vm86(cpu, &f);
         goto out;
     }
     if (check_return_cs(cpu, &f) < 0) {

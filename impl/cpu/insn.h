@@ -3,7 +3,8 @@
  * A decoded instruction, and what handlers need to execute it: registers, memory, exceptions.
  *
  * A handler returns RET_NEXT (go on), RET_LEAVE (done; leave the block, the next instruction follows),
- * RET_JUMP (done; rip is set) or RET_FAULT (an exception is raised; nothing was done). Memory accessors return
+ * RET_JUMP (done; rip is set), RET_FAULT (an exception is raised; nothing was done) or RET_FAULT_TASK (the task was
+ * switched, which is done; an exception is raised at the new rip). Memory accessors return
  * the same: negative for a fault, RET_LEAVE when the store hit code or a device, so that the block ends.
  */
 #ifndef CPU_INSN_H
@@ -13,7 +14,7 @@
 
 #include "cpu/cpu.h"
 
-enum { RET_FAULT = -1, RET_NEXT = 0, RET_LEAVE = 1, RET_JUMP = 2 };
+enum { RET_FAULT_TASK = -2, RET_FAULT = -1, RET_NEXT = 0, RET_LEAVE = 1, RET_JUMP = 2 };
 
 typedef struct Insn Insn;
 typedef int OpFunc(X86CPU *cpu, const Insn *in);

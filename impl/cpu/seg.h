@@ -55,11 +55,38 @@ void seg_load_real(X86CPU *cpu, unsigned seg, uint32_t selector);
 /** seg_check_stack: may @selector be the stack of privilege @cpl? Raises @vector. */
 int seg_check_stack(X86CPU *cpu, uint32_t selector, unsigned cpl, int vector, Descriptor *ret);
 
-/** Far transfers. @size: operand size in bytes; @next: return address for calls. */
-int far_jmp(X86CPU *cpu, uint32_t selector, uint64_t target, unsigned size);
+/** Far transfers. @size: operand size in bytes; @next: where this task goes on, for calls and task switches. */
+int far_jmp(X86CPU *cpu, uint32_t selector, uint64_t target, unsigned size, uint64_t next);
 int far_call(X86CPU *cpu, uint32_t selector, uint64_t target, unsigned size, uint64_t next);
 int far_ret(X86CPU *cpu, unsigned size, unsigned pop_bytes);
-int far_iret(X86CPU *cpu, unsigned size);
+int far_iret(X86CPU *cpu, unsigned size, uint64_t next);
+
+/** Task switches (task.c). They return RET_JUMP, RET_FAULT or RET_FAULT_TASK. */
+typedef enum TaskCause { TASK_JUMP, TASK_CALL, TASK_IRET, TASK_INT } TaskCause;
+
+typedef struct TaskSwitch {
+    TaskCause why;
+    uint32_t selector;   /* of the new TSS */
+    uint64_t rip;        /* where the old task goes on */
+    uint32_t ext;        /* EXT bit of error codes on the way */
+    bool has_code;       /* push @code on the new task's stack */
+    uint32_t code;
+} TaskSwitch;
+
+/** task_enter: switch to the task of @s, if its TSS is available. */
+int task_enter(X86CPU *cpu, const TaskSwitch *s);
+/** task_transfer: jmp or call to @d, the descriptor of @selector: a TSS or a task gate. */
+int task_transfer(X86CPU *cpu, uint32_t selector, const Descriptor *d, TaskCause why, uint64_t next);
+/** task_return: iret with NT set: back to the task that the TSS links to. */
+int task_return(X86CPU *cpu, uint64_t next);
+
+/** desc_is_task: does a jump to this descriptor switch tasks? Not in long mode. */
+static inline bool desc_is_task(uint32_t hi)
+{
+    unsigned type = desc_type(hi);
+
+    return !(hi & DESC_S) && (type == SYS_TASK || (type & 5) == 1);
+}
 
 /** tss_stack: ss:rsp of privilege @dpl from the TSS (in long mode @ist 1..7 picks another; ss is then null). */
 int tss_stack(X86CPU *cpu, unsigned dpl, unsigned ist, uint32_t *ss, uint64_t *rsp);
@@ -82,8 +109,8 @@ int int_deliver(X86CPU *cpu, int vector, IntKind kind, bool has_code, uint32_t c
 
 /**
  * exc_deliver: deliver the raised exception, with double faults on the way.
- * Returns false for a triple fault.
+ * cpu->rip is the instruction that raised it. Returns false for a triple fault.
  */
-bool exc_deliver(X86CPU *cpu, uint64_t rip);
+bool exc_deliver(X86CPU *cpu);
 
 #endif

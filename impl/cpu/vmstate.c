@@ -95,10 +95,11 @@ static int cpu_post_load(void *opaque, int version_id)
 {
     X86CPU *cpu = opaque;
 
-    if (cpu->cpl > 3 || (cpu->efer & EFER_LMA && !(cpu->cr0 & CR0_PE))) {
+    if (cpu->cpl > 3 || (cpu->efer & EFER_LMA && !(cpu->cr0 & CR0_PE)) ||
+        (cpu->saved.rflags & FLAG_VM && (cpu->efer & EFER_LMA || !(cpu->cr0 & CR0_PE)))) {
         return -EINVAL;
     }
-    cpu_x86_set_rflags(cpu, cpu->saved.rflags & ~(uint64_t)FLAG_VM);
+    cpu_x86_set_rflags(cpu, cpu->saved.rflags);
     cpu_x86_reset_interrupt(cpu, PENDING_SAVED);
     cpu_x86_interrupt(cpu, cpu->saved.pending & PENDING_SAVED);
     cpu->phys_mask &= (UINT64_C(1) << 40) - 1;

@@ -55,6 +55,12 @@ def test_selftest_of_x87_and_vectors(boot, golden):
     golden("selftest-fpu", machine.serial())
 
 
+def test_selftest_of_old_modes(boot, golden):
+    machine = boot("selftest-modes")
+    assert machine.wait() == PASSED
+    golden("selftest-modes", machine.serial())
+
+
 def test_ways_to_reset(boot, golden):
     machine = boot("reset")
     assert machine.wait() == PASSED
