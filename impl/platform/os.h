@@ -43,6 +43,11 @@ void os_code_unmap(void *p, size_t data_len, size_t len);
 bool os_code_write(void *dst, const void *src, size_t len);
 /** os_read_own_memory: copy @len bytes at @addr of this process; -EFAULT instead of a fault. For stack walks. */
 int os_read_own_memory(uintptr_t addr, void *buf, size_t len) G_GNUC_WARN_UNUSED_RESULT;
+/**
+ * os_read_own_memory_by_pipe: the same where process_vm_readv() is not there or not allowed (old profiles of containers,
+ * qemu-user), at most PIPE_BUF bytes.
+ */
+int os_read_own_memory_by_pipe(uintptr_t addr, void *buf, size_t len) G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- Files ---- */
 
