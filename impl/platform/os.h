@@ -44,8 +44,8 @@ bool os_code_write(void *dst, const void *src, size_t len);
 /** os_read_own_memory: copy @len bytes at @addr of this process; -EFAULT instead of a fault. For stack walks. */
 int os_read_own_memory(uintptr_t addr, void *buf, size_t len) G_GNUC_WARN_UNUSED_RESULT;
 /**
- * os_read_own_memory_by_pipe: the same where process_vm_readv() is not there or not allowed (old profiles of containers,
- * qemu-user), at most PIPE_BUF bytes.
+ * os_read_own_memory_by_pipe: the same, at most PIPE_BUF bytes, where process_vm_readv() is not there or not allowed
+ * (old profiles of containers, qemu-user).
  */
 int os_read_own_memory_by_pipe(uintptr_t addr, void *buf, size_t len) G_GNUC_WARN_UNUSED_RESULT;
 
