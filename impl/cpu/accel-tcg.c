@@ -34,9 +34,10 @@ static void tcg_sync(void *opaque, uint64_t executed)
     sched_vcpu_ran(&cpu->sched_object, executed);
 }
 
-static void tcg_init(CPUState *cpu)
+static bool tcg_init(CPUState *cpu, void *machine, GError **errp)
 {
     cpu_x86_set_sync(cpu->x86, tcg_sync, cpu);
+    return true;
 }
 
 static void tcg_kick(CPUState *cpu)
@@ -58,12 +59,9 @@ static void tcg_put_state(CPUState *cpu)
     cpu_x86_state_loaded(cpu->x86);
 }
 
-const AccelOps accel_tcg = {
-    .name = "TCG",
-    .init = tcg_init,
-    .exec = tcg_exec,
-    .kick = tcg_kick,
-    .has_work = tcg_has_work,
-    .get_state = tcg_get_state,
-    .put_state = tcg_put_state,
-};
+#define SOFTWARE \
+    .name = "TCG", .init = tcg_init, .exec = tcg_exec, .kick = tcg_kick, .has_work = tcg_has_work, \
+    .get_state = tcg_get_state, .put_state = tcg_put_state
+
+const AccelOps accel_tcg = { SOFTWARE, .option = "tcg", .translates = true };
+const AccelOps accel_soft = { SOFTWARE, .option = "soft" };

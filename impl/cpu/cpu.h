@@ -134,6 +134,7 @@ typedef enum CpuExitReason {
     CPU_EXIT_REQUEST,       /* cpu_exit() */
     CPU_EXIT_RESET,         /* triple fault: the machine should reset */
     CPU_EXIT_DEBUG,         /* a breakpoint of the debugger */
+    CPU_EXIT_ERROR,         /* the accelerator cannot go on; it has said why */
 } CpuExitReason;
 
 enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, TLB_LOG_SIZE = 256, JUMP_CACHE_SIZE = 32768 };

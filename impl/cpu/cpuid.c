@@ -171,9 +171,8 @@ static Regs hypervisor_leaf(uint32_t leaf)
     return (Regs){ 0 };
 }
 
-int op_cpuid(X86CPU *cpu, const Insn *in)
+void cpu_x86_cpuid(X86CPU *cpu, uint32_t leaf, uint32_t sub, uint32_t ret[4])
 {
-    uint32_t leaf = (uint32_t)cpu->regs[R_EAX], sub = (uint32_t)cpu->regs[R_ECX];
     const X86CPUModel *m = &cpu->model;
     Regs r;
 
@@ -184,9 +183,20 @@ int op_cpuid(X86CPU *cpu, const Insn *in)
     } else {
         r = basic_leaf(cpu, MIN(leaf, m->level), sub);   /* beyond the highest one: that one */
     }
-    cpu->regs[R_EAX] = r.eax;
-    cpu->regs[R_EBX] = r.ebx;
-    cpu->regs[R_ECX] = r.ecx;
-    cpu->regs[R_EDX] = r.edx;
+    ret[0] = r.eax;
+    ret[1] = r.ebx;
+    ret[2] = r.ecx;
+    ret[3] = r.edx;
+}
+
+int op_cpuid(X86CPU *cpu, const Insn *in)
+{
+    uint32_t r[4];
+
+    cpu_x86_cpuid(cpu, (uint32_t)cpu->regs[R_EAX], (uint32_t)cpu->regs[R_ECX], r);
+    cpu->regs[R_EAX] = r[0];
+    cpu->regs[R_EBX] = r[1];
+    cpu->regs[R_ECX] = r[2];
+    cpu->regs[R_EDX] = r[3];
     return RET_LEAVE;
 }

@@ -202,6 +202,13 @@ static int write_efer(X86CPU *cpu, uint64_t v)
     return RET_LEAVE;
 }
 
+uint64_t *cpu_x86_msr(X86CPU *cpu, uint32_t n)
+{
+    uint64_t *plain = plain_msr(cpu, n);
+
+    return plain ? plain : n == MSR_PAT ? &cpu->pat : address_msr(cpu, n);
+}
+
 static bool pat_valid(uint64_t v)
 {
     for (unsigned i = 0; i < 8; i++, v >>= 8) {

@@ -84,12 +84,11 @@ static void take_interrupt(X86CPU *cpu, Run *run, int vector)
     }
 }
 
-static void take_hard_interrupt(X86CPU *cpu, Run *run)
+int cpu_x86_acknowledge(X86CPU *cpu)
 {
     bool take_bql = !bql_locked();
     int vector = -1;
 
-    sync_clock(cpu);
     if (take_bql) {
         bql_lock();
     }
@@ -104,17 +103,29 @@ static void take_hard_interrupt(X86CPU *cpu, Run *run)
     if (take_bql) {
         bql_unlock();
     }
+    return vector < 0 ? -1 : vector & 0xff;
+}
+
+static void take_hard_interrupt(X86CPU *cpu, Run *run)
+{
+    int vector;
+
+    sync_clock(cpu);
+    vector = cpu_x86_acknowledge(cpu);
     if (vector >= 0) {
-        take_interrupt(cpu, run, vector & 0xff);
+        take_interrupt(cpu, run, vector);
     }
 }
 
 /* INIT, and the message that ends it. */
-static void take_init(X86CPU *cpu, uint32_t pending)
+void cpu_x86_take_init(X86CPU *cpu)
 {
+    uint32_t pending = __atomic_load_n(&cpu->pending, __ATOMIC_ACQUIRE);
     bool take_bql = !bql_locked();
 
-    sync_clock(cpu);
+    if (!(pending & (CPU_INTERRUPT_INIT | CPU_INTERRUPT_SIPI))) {
+        return;
+    }
     if (take_bql) {
         bql_lock();
     }
@@ -157,7 +168,8 @@ static bool ready_to_run(X86CPU *cpu, Run *run, bool inhibit)
         return false;
     }
     if (G_UNLIKELY(pending & (CPU_INTERRUPT_INIT | CPU_INTERRUPT_SIPI))) {
-        take_init(cpu, pending);
+        sync_clock(cpu);
+        cpu_x86_take_init(cpu);
         return false;
     }
     if (cpu->wait_sipi) {
@@ -291,6 +303,24 @@ static void run_translated(X86CPU *cpu, Run *run, const CodeBlock *b)
     if (G_UNLIKELY(fault)) {
         deliver_exception(cpu, run);
     }
+}
+
+bool cpu_x86_deliver(X86CPU *cpu, int vector, IntKind kind, bool has_code, uint32_t code)
+{
+    bool ok;
+
+    assert(cpu->view == NULL);
+    cpu->view = address_space_get_flatview(cpu->as);
+    renew_view(cpu);
+    if (kind == INT_EXCEPTION) {
+        (void)(has_code ? cpu_raise_code(cpu, vector, code) : cpu_raise(cpu, vector));   /* recorded, not answered */
+        ok = exc_deliver(cpu);
+    } else {
+        ok = int_deliver(cpu, vector, kind, has_code, code, cpu->rip) >= 0 || exc_deliver(cpu);
+    }
+    flatview_unref(cpu->view);
+    cpu->view = NULL;
+    return ok;
 }
 
 CpuExitReason cpu_x86_exec(X86CPU *cpu, uint64_t budget, uint64_t *executed)

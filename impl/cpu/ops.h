@@ -63,4 +63,9 @@ OpFunc op_ud, op_too_long, op_hlt, op_cli, op_sti, op_mov_from_cr, op_mov_to_cr,
     op_rdtsc, op_lar, op_verr, op_arpl, op_in,
     op_out, op_fsgsbase, op_pause;
 
+/** cpu_x86_cpuid: @ret is eax, ebx, ecx, edx of a leaf. Takes the BQL. */
+void cpu_x86_cpuid(X86CPU *cpu, uint32_t leaf, uint32_t sub, uint32_t ret[4]);
+/** cpu_x86_msr: where a register that is only storage is kept; NULL: it is more than that, or not there. */
+uint64_t *cpu_x86_msr(X86CPU *cpu, uint32_t n);
+
 #endif

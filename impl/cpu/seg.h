@@ -113,4 +113,12 @@ int int_deliver(X86CPU *cpu, int vector, IntKind kind, bool has_code, uint32_t c
  */
 bool exc_deliver(X86CPU *cpu);
 
+/** For accelerators that run elsewhere, between two of their runs; on the processor's thread. */
+/** cpu_x86_deliver: enter the handler of @vector now. False: a triple fault. */
+bool cpu_x86_deliver(X86CPU *cpu, int vector, IntKind kind, bool has_code, uint32_t code);
+/** cpu_x86_acknowledge: the vector of the interrupt to take, or -1 if the request has gone away. Takes the BQL. */
+int cpu_x86_acknowledge(X86CPU *cpu);
+/** cpu_x86_take_init: an INIT or start-up message that waits. Takes the BQL. */
+void cpu_x86_take_init(X86CPU *cpu);
+
 #endif

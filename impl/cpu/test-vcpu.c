@@ -34,7 +34,7 @@ static void start(const uint8_t *code, size_t len)
     memory_region_add_subregion(get_system_memory(), 0, &ram);
     g_assert_cmpuint(address_space_write(get_address_space_memory(), CODE, MEMTXATTRS_UNSPECIFIED, code, len), ==, 0);
     cpus_init();
-    cpu = qemu_cpu_new(0);
+    cpu = qemu_cpu_new(0, NULL);
     x86 = cpu->x86;
     x86->segs[R_CS].base = 0;
     x86->segs[R_CS].selector = 0;

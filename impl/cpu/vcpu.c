@@ -22,6 +22,8 @@ typedef struct CpusState {
     SchedCond work_cond;
     SchedCond created_cond;
     MemoryListener listener;
+    const AccelOps *accel;
+    void *accel_machine;
     int64_t clock;               /* only for the stream: guest time */
 } CpusState;
 
@@ -85,6 +87,7 @@ void cpus_init(void)
 
     assert(bql_locked());
     s->cpus = g_ptr_array_new();
+    s->accel = &accel_tcg;
     sched_cond_init(&s->pause_cond, "vcpu-pause");
     sched_cond_init(&s->work_cond, "vcpu-work");
     sched_cond_init(&s->created_cond, "vcpu-created");
@@ -96,7 +99,9 @@ void cpus_init(void)
 static void cpu_free(CPUState *cpu)
 {
     assert(cpu->thread == NULL);
-    vmstate_unregister(NULL, &vmstate_x86_cpu, cpu->x86);
+    if (cpu->accel->destroy) {
+        cpu->accel->destroy(cpu);
+    }
     sched_cond_destroy(&cpu->halt_cond);
     cpu_x86_free(cpu->x86);
     g_free(cpu->thread_name);
@@ -120,7 +125,13 @@ void cpus_cleanup(void)
     }
     memory_listener_unregister(&s->listener);
     for (unsigned i = 0; i < s->cpus->len; i++) {
-        cpu_free(g_ptr_array_index(s->cpus, i));
+        CPUState *cpu = g_ptr_array_index(s->cpus, i);
+
+        vmstate_unregister(NULL, &vmstate_x86_cpu, cpu->x86);
+        cpu_free(cpu);
+    }
+    if (s->accel_machine) {
+        s->accel->cleanup_machine(s->accel_machine);
     }
     sched_cond_destroy(&s->pause_cond);
     sched_cond_destroy(&s->work_cond);
@@ -130,13 +141,54 @@ void cpus_cleanup(void)
     g_free(s);
 }
 
+/* ---- The accelerator ---- */
+
+const AccelOps *cpus_accel(void)
+{
+    return cpus_state()->accel;
+}
+
+bool cpus_choose_accel(const char *names, GError **errp)
+{
+    g_auto(GStrv) list = g_strsplit(names, ":", -1);
+    CpusState *s = cpus_state();
+
+    assert(bql_locked());
+    assert(s->cpus->len == 0);
+    for (unsigned i = 0; list[i]; i++) {
+        const AccelOps *accel = accel_by_option(list[i]);
+        GError *err = NULL;
+
+        if (!accel) {
+            error_setg(errp, "invalid accelerator %s", list[i]);
+            return false;
+        }
+        s->accel = accel;
+        s->accel_machine = accel->init_machine ? accel->init_machine(&err) : NULL;
+        if (!err) {
+            if (i > 0) {
+                g_printerr("rondo: falling back to %s\n", accel->option);
+            }
+            return true;
+        }
+        if (!list[i + 1]) {
+            g_propagate_error(errp, err);
+            return false;
+        }
+        g_printerr("rondo: -accel %s: %s\n", accel->option, err->message);
+        g_error_free(err);
+    }
+    error_setg(errp, "no accelerator was named");
+    return false;
+}
+
 /* Guest time: it stands still while the VM is stopped and comes along when it migrates. */
 static uint64_t tsc_from_guest_time(void *opaque)
 {
     return (uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 }
 
-CPUState *qemu_cpu_new(unsigned index)
+CPUState *qemu_cpu_new(unsigned index, GError **errp)
 {
     CpusState *s = cpus_state();
     CPUState *cpu = g_new0(CPUState, 1);
@@ -144,7 +196,7 @@ CPUState *qemu_cpu_new(unsigned index)
     assert(bql_locked());
     assert(index == s->cpus->len);
     cpu->cpu_index = index;
-    cpu->accel = &accel_tcg;
+    cpu->accel = s->accel;
     cpu->thread_name = g_strdup_printf("CPU %u/%s", index, cpu->accel->name);
     cpu->halt_name = g_strdup_printf("CPU %u/halt", index);
     sched_object_init(&cpu->sched_object, "cpu", cpu->thread_name);
@@ -152,9 +204,12 @@ CPUState *qemu_cpu_new(unsigned index)
     cpu->x86 = cpu_x86_create(index, get_address_space_memory(), get_address_space_io());
     cpu->x86->cpu_state = cpu;
     cpu_x86_set_tsc(cpu->x86, tsc_from_guest_time, NULL);
-    cpu->accel->init(cpu);
     cpu->stopped = true;
     g_queue_init(&cpu->work);
+    if (!cpu->accel->init(cpu, s->accel_machine, errp)) {
+        cpu_free(cpu);
+        return NULL;
+    }
     g_ptr_array_add(s->cpus, cpu);
     if (index == 0) {
         (void)vmstate_register(NULL, 0, &vmstate_timers, s);           /* always 0 */
@@ -213,6 +268,9 @@ void cpu_interrupt(CPUState *cpu, uint32_t mask)
     /* The processor sees the bit at its next block; only a waiting thread needs more. */
     if (!qemu_cpu_is_self(cpu)) {
         sched_cond_broadcast(&cpu->halt_cond);
+    }
+    if (cpu->accel->interrupt) {
+        cpu->accel->interrupt(cpu);
     }
 }
 
@@ -424,6 +482,8 @@ static void vcpu_exec(CPUState *cpu)
     } else if (reason == CPU_EXIT_DEBUG) {
         cpu->stopped = true;       /* until the debugger says how to go on */
         qemu_system_debug_request();
+    } else if (reason == CPU_EXIT_ERROR) {
+        (void)vm_stop(RUN_STATE_INTERNAL_ERROR);   /* on a vCPU thread it only records the wish */
     }
 }
 

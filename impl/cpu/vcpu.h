@@ -31,15 +31,24 @@ typedef union run_on_cpu_data {
 
 typedef void run_on_cpu_func(CPUState *cpu, run_on_cpu_data data);
 
-/** How guest code is run: software here, KVM later. Slots run on the vCPU's thread. */
+/** How guest code is run. Slots run on the vCPU's thread unless said. */
 typedef struct AccelOps {
     const char *name;        /* "TCG", "KVM": part of the thread's name */
-    /* Prepare @cpu, whose x86 part exists; before its thread. */
-    void (*init)(CPUState *cpu);
+    const char *option;      /* on the command line */
+    bool translates;         /* translation to host code applies */
+    /* Once for the machine, before its processors, BQL; NULL: nothing to do. Returns what cleanup_machine gets. */
+    void *(*init_machine)(GError **errp);
+    void (*cleanup_machine)(void *machine);
+    /* Prepare @cpu, whose x86 part exists; before its thread. @machine is what init_machine returned. */
+    bool (*init)(CPUState *cpu, void *machine, GError **errp);
+    /* After its thread; NULL: nothing to do. */
+    void (*destroy)(CPUState *cpu);
     /* Run one slice without the BQL, at most @budget instructions if the accelerator counts. */
     CpuExitReason (*exec)(CPUState *cpu, uint64_t budget);
     /* Make exec return soon. Any thread. */
     void (*kick)(CPUState *cpu);
+    /* X86CPU.pending has changed; NULL: a running processor looks often enough. Any thread. */
+    void (*interrupt)(CPUState *cpu);
     /* Would a halted processor go on? */
     bool (*has_work)(CPUState *cpu);
     /* Bring registers into X86CPU and back out; no-ops in software. */
@@ -55,6 +64,7 @@ struct CpuState {
     SchedObject sched_object;   /* the slices of this processor */
     X86CPU *x86;
     const AccelOps *accel;
+    void *accel_data;           /* the accelerator's own */
     SchedThread *thread;
     SchedCond halt_cond;        /* waited on by the thread itself; waiters of its work use the machine's */
     /* guarded by the BQL */
@@ -72,10 +82,22 @@ void cpus_init(void);
 void cpus_cleanup(void);
 
 /**
- * qemu_cpu_new: processor @index of the machine, seeing address_space_memory and address_space_io; no thread yet.
- * Owned by the machine until cpus_cleanup().
+ * cpus_choose_accel: the accelerator of all processors, before the first one; without it software runs them.
+ * @names: "kvm:tcg": the first that works; it is said on stderr when that is not the first one. False: none does.
  */
-CPUState *qemu_cpu_new(unsigned index);
+G_GNUC_WARN_UNUSED_RESULT
+bool cpus_choose_accel(const char *names, GError **errp);
+/** cpus_accel: the one chosen. */
+const AccelOps *cpus_accel(void);
+/** accel_by_option: what the command line calls @option; NULL: there is none. accel_help: what -accel help prints. */
+const AccelOps *accel_by_option(const char *option);
+const char *accel_help(void);
+
+/**
+ * qemu_cpu_new: processor @index of the machine, seeing address_space_memory and address_space_io; no thread yet.
+ * Owned by the machine until cpus_cleanup(). NULL: the accelerator refused.
+ */
+CPUState *qemu_cpu_new(unsigned index, GError **errp);
 
 /** qemu_init_vcpu: start the thread; returns when it waits, stopped, for resume_all_vcpus(). */
 void qemu_init_vcpu(CPUState *cpu);

@@ -154,6 +154,11 @@ const FlatRange *flatview_lookup(const FlatView *view, hwaddr addr)
     return i < view->nr && view->ranges[i].addr <= addr ? &view->ranges[i] : NULL;
 }
 
+const FlatRange *flatview_range(const FlatView *view, unsigned index)
+{
+    return index < view->nr ? &view->ranges[index] : NULL;
+}
+
 uint64_t flatview_gap(const FlatView *view, hwaddr addr, uint64_t max)
 {
     unsigned i = flatview_first_after(view, addr);

@@ -140,6 +140,7 @@ struct MemoryListener {
     void (*commit)(MemoryListener *listener);   /* a new flat view is in place */
     void (*log_global_start)(MemoryListener *listener);
     void (*log_global_stop)(MemoryListener *listener);
+    void (*log_sync)(MemoryListener *listener);  /* take over what was logged elsewhere, before it is asked for */
     AddressSpace *address_space;                /* set by memory_listener_register */
 };
 
@@ -375,6 +376,8 @@ void memory_region_set_dirty(MemoryRegion *mr, hwaddr addr, hwaddr size);
 void memory_global_dirty_log_start(void);
 void memory_global_dirty_log_stop(void);
 bool memory_global_dirty_log_active(void);
+/** memory_global_dirty_log_sync: before ram_block_sync_dirty(): an accelerator may keep a log of its own. BQL. */
+void memory_global_dirty_log_sync(void);
 
 /**
  * ram_block_sync_dirty: move the MIGRATION bits of a block into a bitmap (one bit per page, little-endian words).
@@ -404,6 +407,9 @@ void flatview_unref(FlatView *view);
 
 /** flatview_lookup: the range that holds @addr, or NULL. Borrowed from the view. */
 const FlatRange *flatview_lookup(const FlatView *view, hwaddr addr);
+
+/** flatview_range: the ranges in order of address; NULL after the last one. Borrowed from the view. */
+const FlatRange *flatview_range(const FlatView *view, unsigned index);
 
 /** address_space_generation: goes up with every published view. */
 uint32_t address_space_generation(const AddressSpace *as);

@@ -223,6 +223,20 @@ void memory_global_dirty_log_start(void)
     }
 }
 
+void memory_global_dirty_log_sync(void)
+{
+    MemoryState *s = memory_state();
+
+    assert(bql_locked());
+    for (unsigned i = 0; i < s->as_memory->listeners->len; i++) {
+        MemoryListener *l = g_ptr_array_index(s->as_memory->listeners, i);
+
+        if (l->log_sync) {
+            l->log_sync(l);
+        }
+    }
+}
+
 void memory_global_dirty_log_stop(void)
 {
     MemoryState *s = memory_state();

@@ -76,6 +76,7 @@ static void ram_sync_dirty(RAMState *rs)
     int64_t now = sched_clock_ns(SCHED_CLOCK_MONOTONIC);
     uint64_t fresh = 0;
 
+    memory_global_dirty_log_sync();
     for (unsigned i = 0; i < rs->blocks->len; i++) {
         RAMSaveBlock *b = &g_array_index(rs->blocks, RAMSaveBlock, i);
 

@@ -102,6 +102,7 @@ KvmInfo *qmp_query_kvm(GError **errp)
     KvmInfo *info = g_new0(KvmInfo, 1);
     MachineState *ms = machine_state_current();
 
+    info->present = accel_by_option("kvm") != NULL;
     info->enabled = ms && g_strcmp0(ms->accel, "kvm") == 0;
     return info;
 }

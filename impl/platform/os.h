@@ -134,6 +134,12 @@ void os_random_bytes(void *buf, size_t len);
 int os_thread_create(pthread_t *ret, const char *name, void *(*fn)(void *), void *opaque) G_GNUC_WARN_UNUSED_RESULT;
 void os_thread_join(pthread_t t);
 /**
+ * os_thread_take_kicks: from now on os_thread_kick() ends a blocking call of this thread with -EINTR. Uses SIGUSR1,
+ * process-wide. os_thread_kick: any thread.
+ */
+void os_thread_take_kicks(void);
+void os_thread_kick(pthread_t t);
+/**
  * os_thread_self: what this thread passed to os_thread_set_self, or NULL.
  * Never inlined: a coroutine may continue on another thread, so no caller may remember the address.
  */

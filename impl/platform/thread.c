@@ -53,6 +53,29 @@ void os_thread_join(pthread_t t)
     assert(r == 0);
 }
 
+/* To be interrupted by it is all that it does. */
+static void kicked(int signum)
+{
+}
+
+void os_thread_take_kicks(void)
+{
+    struct sigaction act = { .sa_handler = kicked };      /* without SA_RESTART */
+    sigset_t kick;
+    int r = sigaction(SIGUSR1, &act, NULL);
+
+    assert(r == 0);
+    sigemptyset(&kick);
+    sigaddset(&kick, SIGUSR1);
+    r = pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+    assert(r == 0);
+}
+
+void os_thread_kick(pthread_t t)
+{
+    (void)pthread_kill(t, SIGUSR1);     /* one that blocks it finds it later; nothing else can fail */
+}
+
 static void check(int r, const char *what)
 {
     if (G_UNLIKELY(r != 0)) {

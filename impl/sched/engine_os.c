@@ -70,6 +70,11 @@ bool sched_is_sim(void)
     return false;
 }
 
+bool sched_can_run_natively(void)
+{
+    return true;
+}
+
 /* ---- Threads ---- */
 
 SchedThread *sched_thread_self(void)
@@ -123,6 +128,16 @@ void sched_thread_join(SchedThread *t)
     os_thread_join(t->os);
     g_free(t->name);
     g_free(t);
+}
+
+void sched_thread_take_kicks(void)
+{
+    os_thread_take_kicks();
+}
+
+void sched_thread_kick(SchedThread *t)
+{
+    os_thread_kick(t->os);
 }
 
 int sched_main(int (*fn)(void *opaque), void *opaque)

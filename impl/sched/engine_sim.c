@@ -462,3 +462,16 @@ bool sched_is_sim(void)
 {
     return true;
 }
+
+bool sched_can_run_natively(void)
+{
+    return false;
+}
+
+void sched_thread_take_kicks(void)
+{
+}
+
+void sched_thread_kick(SchedThread *t)
+{
+}

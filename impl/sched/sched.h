@@ -181,6 +181,19 @@ typedef enum SchedClock {
 int64_t sched_clock_ns(SchedClock clock);
 void sched_random_bytes(void *buf, size_t len);
 
+/**
+ * sched_can_run_natively: may code run that the engine does not see, as a guest on the host's own processor? False in
+ * engine_sim, which could not replay it.
+ */
+bool sched_can_run_natively(void);
+
+/**
+ * sched_thread_take_kicks / sched_thread_kick: for native code only: make a blocking call of the thread return. Any
+ * thread may kick. Nothing happens in engine_sim.
+ */
+void sched_thread_take_kicks(void);
+void sched_thread_kick(SchedThread *t);
+
 /** sched_is_sim: for the few outputs that must say which engine runs. Never branch on it to change behaviour. */
 bool sched_is_sim(void);
 

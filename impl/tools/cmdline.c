@@ -18,7 +18,7 @@ static const CmdOpt cmd_opts[] = {
     OPT("M", CMD_MACHINE, true, NULL),
     OPT("cpu", CMD_CPU, true, "-cpu MODEL       choose the processor (-cpu help lists them)"),
     OPT("accel", CMD_ACCEL, true,
-        "-accel NAME[,translate=on|off]\n"
+        "-accel NAME[:NAME...][,translate=on|off]\n"
         "                 choose the accelerator (-accel help lists them)"),
     OPT("smp", CMD_SMP, true, "-smp [cpus=]N    number of processors"),
     OPT("m", CMD_M, true, "-m [size=]MEGS   memory size; suffix M or G"),

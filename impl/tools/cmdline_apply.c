@@ -8,6 +8,7 @@
 #include "block/backend.h"
 #include "block/block.h"
 #include "cpu/cpuid.h"
+#include "cpu/vcpu.h"
 #include "devices/device.h"
 #include "monitor/chardev.h"
 #include "monitor/monitor.h"
@@ -100,9 +101,7 @@ bool cmdline_help_requested(const CmdLine *c)
         return true;
     }
     if (cmdline_is_help(cmdline_last(c, CMD_ACCEL))) {
-        g_print("Accelerators supported in Rondo:\n"
-                "soft   interpreter\n"
-                "tcg    translation to host code where the host is x86-64 (translate=off: interpreter)\n");
+        g_print("%s", accel_help());
         return true;
     }
     if (cmdline_is_help(cmdline_last(c, CMD_OBJECT))) {

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "cpu/cpuid.h"
+#include "cpu/vcpu.h"
 #include "tools/cmdline.h"
 
 #define SIZE_HINT "\nOptional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n" \
@@ -208,17 +209,21 @@ static bool cmdline_smp(const CmdArg *a, MachineState *ms)
     return true;
 }
 
-static bool cmdline_accel_name(const CmdArg *a, const char *name, MachineState *ms)
+/* @names: one, or several with colons between them; @more: they come after those there are. */
+static bool cmdline_accel_names(const CmdArg *a, const char *names, bool more, MachineState *ms)
 {
+    g_auto(GStrv) list = g_strsplit(names, ":", -1);
+    g_autofree char *before = more ? g_steal_pointer(&ms->accel) : NULL;
     GError *err = NULL;
 
-    if (strcmp(name, "tcg") != 0 && strcmp(name, "soft") != 0) {
-        error_setg(&err, "invalid accelerator %s", name);
-        return cmdline_report(a, err);
+    for (unsigned i = 0; i == 0 || list[i]; i++) {
+        if (!list[i] || !accel_by_option(list[i])) {
+            error_setg(&err, "invalid accelerator %s", list[i] ? list[i] : "");
+            return cmdline_report(a, err);
+        }
     }
     g_free(ms->accel);
-    ms->accel = g_strdup(name);
-    ms->translate = strcmp(name, "tcg") == 0;
+    ms->accel = before ? g_strconcat(before, ":", names, NULL) : g_strdup(names);
     return true;
 }
 
@@ -234,8 +239,8 @@ static bool cmdline_machine_bool(const char *key, const char *value, bool *ret)
     return true;
 }
 
-/* -accel NAME[,translate=on|off]; other properties of accelerators say nothing here. */
-static bool cmdline_accel(const CmdArg *a, MachineState *ms)
+/* -accel NAME[,translate=on|off]; other properties of accelerators say nothing here. Several: the first that works. */
+static bool cmdline_accel(const CmdArg *a, bool more, MachineState *ms)
 {
     GError *err = NULL;
     g_autoptr(QDict) d = cmdline_qdict(a->arg, "accel", &err);
@@ -245,7 +250,7 @@ static bool cmdline_accel(const CmdArg *a, MachineState *ms)
     if (!d) {
         return cmdline_report(a, err);
     }
-    return cmdline_accel_name(a, name ? name : "", ms) &&
+    return cmdline_accel_names(a, name ? name : "", more, ms) &&
            (!translate || cmdline_machine_bool("translate", translate, &ms->translate));
 }
 
@@ -270,7 +275,7 @@ static bool cmdline_machine_props(const CmdArg *a, const QDict *d, MachineState 
             continue;
         }
         if (strcmp(key, "accel") == 0) {
-            if (!cmdline_accel_name(a, value, ms)) {
+            if (!cmdline_accel_names(a, value, false, ms)) {
                 return false;
             }
         } else if (strcmp(key, "pflash0") == 0 || strcmp(key, "pflash1") == 0) {
@@ -381,14 +386,16 @@ bool cmdline_machine(const CmdLine *c, MachineState *ms)
     const CmdArg *smp = cmdline_last(c, CMD_SMP);
     const CmdArg *accel;
     unsigned pos = 0;
+    bool more = false;          /* the first -accel replaces what -machine says */
 
     if (!cmdline_machine_type(c, ms) || !cmdline_identity(c, ms)) {
         return false;
     }
     while ((accel = cmdline_each(c, CMD_ACCEL, &pos))) {
-        if (!cmdline_accel(accel, ms)) {
+        if (!cmdline_accel(accel, more, ms)) {
             return false;
         }
+        more = true;
     }
     ms->firmware = bios ? g_strdup(bios->arg) : NULL;
     return cmdline_boot(c, ms) && (!mem || cmdline_memory(mem, ms)) && (!smp || cmdline_smp(smp, ms)) &&

@@ -33,6 +33,7 @@ ARROWS = {
 INTERFACES = {
     "machine/runstate.h": {"virtio", "migration", "devices", "cpu", "block", "ui"},
     "migration/vmstate.h": {"cpu"},
+    "platform/kvm.h": {"cpu"},
     "monitor/chardev.h": {"devices", "virtio"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

@@ -33,7 +33,7 @@ static void up(Fuzz *f)
     GError *err = NULL;
 
     for (unsigned i = 0; i < CPUS; i++) {
-        CPUState *cpu = qemu_cpu_new(i);
+        CPUState *cpu = qemu_cpu_new(i, NULL);
 
         cpu_x86_set_get_irq(cpu->x86, pic_vector, NULL);
         if (!apic_new(cpu, &err)) {

@@ -79,7 +79,7 @@ static void fresh(void)
 
     if (!made) {
         for (unsigned i = 0; i < CPUS; i++) {
-            g_assert_nonnull(apic_new(qemu_cpu_new(i), &err));
+            g_assert_nonnull(apic_new(qemu_cpu_new(i, &err), &err));
         }
         cpu_x86_set_get_irq(x86_of(0), get_pic_vector, NULL);
         made = true;

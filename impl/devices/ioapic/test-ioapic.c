@@ -47,7 +47,7 @@ static void fresh(void)
     GError *err = NULL;
 
     if (!ioapic) {
-        g_assert_nonnull(apic_new(qemu_cpu_new(0), &err));
+        g_assert_nonnull(apic_new(qemu_cpu_new(0, &err), &err));
         ioapic = test_board_add(&ioapic_class, sysbus_get_default(), NULL);
     }
     for (int pin = 0; pin < IOAPIC_NUM_PINS; pin++) {

@@ -105,11 +105,19 @@ bool x86_init_cpus(MachineState *ms, X86Machine *x, GError **errp)
     if (ms->cpu_type && !cpu_model_parse(ms->cpu_type, &model, warnings, errp)) {
         return false;
     }
+    if (ms->accel && !cpus_choose_accel(ms->accel, errp)) {
+        return false;
+    }
+    g_free(ms->accel);
+    ms->accel = g_strdup(cpus_accel()->option);
     for (unsigned i = 0; i < ms->smp_cpus; i++) {
-        CPUState *cpu = qemu_cpu_new(i);
+        CPUState *cpu = qemu_cpu_new(i, errp);
 
+        if (!cpu) {
+            return false;
+        }
         cpu_x86_set_model(cpu->x86, &model, ms->smp_cpus);
-        if (ms->translate) {
+        if (ms->translate && cpu->accel->translates) {
             (void)cpu_x86_set_translate(cpu->x86, CPU_TRANSLATE_AFTER);   /* else it is interpreted */
         }
         if (i == 0) {

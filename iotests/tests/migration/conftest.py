@@ -15,6 +15,14 @@ def wait_status(machine, status, timeout=30):
         assert not machine._ended_within(0.01) and time.monotonic() < deadline, machine.report()
 
 
+def migrate(source, target, uri):
+    source.qmp("migrate", {"uri": uri})
+    source.wait_event("MIGRATION", {"status": "completed"})
+    target.wait_event("MIGRATION", {"status": "completed"})
+    wait_status(source, "postmigrate")
+    assert target.qmp("query-status")["status"] == "running"
+
+
 EVENTS = [{"capability": "events", "state": True}]
 
 

@@ -9,15 +9,7 @@ import socket
 
 import pytest
 
-from .conftest import wait_status
-
-
-def migrate(source, target, uri):
-    source.qmp("migrate", {"uri": uri})
-    source.wait_event("MIGRATION", {"status": "completed"})
-    target.wait_event("MIGRATION", {"status": "completed"})
-    wait_status(source, "postmigrate")
-    assert target.qmp("query-status")["status"] == "running"
+from .conftest import migrate
 
 
 def move(host, counting, uri_out, uri_in=None, defer=True):
