@@ -435,6 +435,7 @@ static void cmd_detach(GdbStub *s, const char *args, unsigned len)
 {
     gdb_points_clear(s);
     gdb_put_packet(s, "OK");
+    s->detached = true;
     if (guest_may_run()) {
         vm_start();
     }

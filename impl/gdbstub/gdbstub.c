@@ -92,6 +92,7 @@ static void gdb_connection(void *opaque, QEMUChrEvent event)
 
     if (event == CHR_EVENT_OPENED) {
         s->connected = true;
+        s->detached = false;
         s->no_ack = false;
         s->owes_stop = false;
         s->parser.state = GDB_IDLE;
@@ -100,8 +101,10 @@ static void gdb_connection(void *opaque, QEMUChrEvent event)
         gdb_stop_guest();
     } else if (event == CHR_EVENT_CLOSED && s->connected) {
         s->connected = false;
-        gdb_stop_guest();
-        gdb_points_clear(s);        /* (I2) */
+        if (!s->detached) {
+            gdb_stop_guest();
+            gdb_points_clear(s);    /* (I2) */
+        }
     }
 }
 

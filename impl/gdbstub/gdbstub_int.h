@@ -22,6 +22,7 @@ typedef struct GdbStub {
     bool no_ack;
     bool owes_stop;         /* I1 */
     bool connected;
+    bool detached;          /* the debugger said good-bye: its hanging up stops nothing */
     unsigned g_cpu;         /* whose registers and memory are meant */
     unsigned c_cpu;         /* which one steps */
     unsigned next_thread;   /* of qsThreadInfo */

@@ -3,6 +3,7 @@
 
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -40,6 +41,14 @@ def test_step_and_write(vm):
     out = gdb(vm, "p $rip", "stepi", "p $rip", "set $rbx = 0x1234", "p/x $rbx", "set {int}0x500 = 0x55aa77",
               "x/wx 0x500")
     assert "= 0x1234" in out and "0x0055aa77" in out
+
+
+def test_detach_lets_the_guest_go_on(vm):
+    gdb(vm, "stepi", "detach")
+    deadline = time.monotonic() + 30
+    while not any(c["filename"].startswith("disconnected:") for c in vm.qmp("query-chardev")):
+        assert time.monotonic() < deadline, vm.qmp("query-chardev")     # until its hanging up was noticed
+    assert vm.qmp("query-status")["status"] == "running"
 
 
 def test_monitor_command_and_end(vm):
