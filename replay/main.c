@@ -4,6 +4,7 @@
  * replays and explores.
  */
 #include "replay/session.h"
+#include "replay/guest.h"
 #include "replay/units.h"
 #include "replay/checkpoint.h"
 #include "base/assert.h"
@@ -168,6 +169,9 @@ static void run_ended(Session *s, SimOutcome outcome, int status, const char *te
 
 G_NORETURN static void oracle_ended(void *opaque, SimOutcome outcome, int status, const char *text)
 {
+    if (session.options.guest_gdb) {
+        guest_ended(outcome == SIM_EXIT ? status : 134);
+    }
     session.run_ended(&session, outcome, status, text);
     abort();
 }
@@ -232,6 +236,9 @@ static void event_log(void *opaque, SchedThread *self)
     }
     if ((gint64)sim_steps() == session.options.stop_at) {
         replay_stop();
+    }
+    if (session.options.guest_gdb) {
+        guest_event(self);
     }
 }
 
@@ -309,6 +316,7 @@ static int session_run(Session *s)
     Options *o = &s->options;
     SimOracle oracle = { .opaque = NULL };
     SimConfig config;
+    int status;
 
     if (o->mode == MODE_REPLAY) {
         s->follower = follower_new(s->trace->deviations);
@@ -317,12 +325,15 @@ static int session_run(Session *s)
     if (o->mode == MODE_EXPLORE) {
         s->explorer = explorer_new(s);
         oracle.event = event_explore;
-    } else if (s->log || o->stop_at || o->end_at || o->checkpoints) {
+    } else if (s->log || o->stop_at || o->end_at || o->checkpoints || o->guest_gdb) {
         oracle.event = event_log;
     }
     if (o->checkpoints && checkpoint_init(getppid()) < 0) {
         perror("rondo-sim: checkpoints");
         return 2;
+    }
+    if (o->guest_gdb && !guest_debug(o->guest_gdb, (uint64_t)o->guest_at, &status)) {
+        return status;
     }
     config = session_config(s, oracle);
     catch_crashes();
@@ -332,8 +343,7 @@ static int session_run(Session *s)
     }
     /* Only a child of the explorer comes back from a unit's run in order to do another. */
     for (;;) {
-        int status = unit_run(s->trace->unit);
-
+        status = unit_run(s->trace->unit);
         if (!s->explorer) {
             return status;
         }
@@ -357,6 +367,9 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
         { "stop-at", 0, 0, G_OPTION_ARG_INT64, &o->stop_at, "Call replay_stop() at this step, for a debugger", "STEP" },
         { "checkpoints", 0, 0, G_OPTION_ARG_INT64, &o->checkpoints,
           "For a debugger: leave a copy of the process every STEPS", "STEPS" },
+        { "guest-gdb", 0, 0, G_OPTION_ARG_STRING, &o->guest_gdb,
+          "With --replay: let gdb look at the guest, in both directions (tcp:HOST:PORT, unix:PATH)", "ADDRESS" },
+        { "guest-at", 0, 0, G_OPTION_ARG_INT64, &o->guest_at, "With --guest-gdb: stand at this step first", "STEP" },
         { "strategy", 0, 0, G_OPTION_ARG_STRING, &o->strategy, "random, pct (default) or pos", "NAME" },
         { "seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "First seed (default 1)", "N" },
         { "runs", 0, 0, G_OPTION_ARG_INT64, &o->runs, "Stop after so many schedules", "N" },
@@ -392,6 +405,10 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
         error_setg(errp, "--job must be below --jobs, and --depth, --seed and --runs not negative");
         return false;
     }
+    if (ok && o->guest_gdb && (o->mode != MODE_REPLAY || o->guest_at < 0)) {
+        error_setg(errp, "--guest-gdb needs --replay, and a step that is not negative");
+        return false;
+    }
     return ok;
 }
 
@@ -409,6 +426,7 @@ static void session_free(Session *s)
     g_free(o->log);
     g_free(o->out);
     g_free(o->strategy);
+    g_free(o->guest_gdb);
 }
 
 int main(int argc, char **argv)

@@ -15,8 +15,8 @@ typedef enum SessionMode { MODE_LIVE, MODE_RECORD, MODE_REPLAY, MODE_EXPLORE } S
 
 typedef struct Options {
     SessionMode mode;
-    char *trace, *scenario, *result, *log, *images, *out, *strategy;
-    gint64 stop_at, checkpoints, end_at, seed, runs, replays_max;
+    char *trace, *scenario, *result, *log, *images, *out, *strategy, *guest_gdb;
+    gint64 stop_at, guest_at, checkpoints, end_at, seed, runs, replays_max;
     double seconds;
     int depth, job, jobs;
     gboolean keep_going, quiet, no_stacks, no_record, power_fails;

@@ -4,7 +4,7 @@
  */
 #include "cpu/debug.h"
 
-#include "cpu/cpu.h"
+#include "cpu/insn.h"
 
 void cpu_debug_init(CpuDebug *d)
 {
@@ -18,13 +18,16 @@ void cpu_debug_cleanup(CpuDebug *d)
     g_array_unref(d->watchpoints);
 }
 
-/* Pages that are watched must not be reached past the slow path, so what was translated is forgotten. */
 static void changed(X86CPU *cpu)
 {
     CpuDebug *d = &cpu->debug;
 
-    d->active = d->step || d->breakpoints->len || d->watchpoints->len;
-    cpu_x86_tlb_flush(cpu);
+    if (!d->look) {
+        d->active = d->step || d->breakpoints->len || d->watchpoints->len;
+    }
+    if (d->watchpoints->len) {
+        mmu_watch(cpu);     /* a page that is no longer watched may stay on the slow path (I2) */
+    }
 }
 
 void cpu_breakpoint_insert(X86CPU *cpu, uint64_t rip)
@@ -59,19 +62,42 @@ void cpu_debug_resume(X86CPU *cpu, bool step)
     changed(cpu);
 }
 
+void cpu_debug_look(X86CPU *cpu, bool active)
+{
+    if (active && !cpu->debug.active && cpu->debug.watchpoints->len) {
+        cpu->debug.active = true;       /* what was translated meanwhile has to be watched, too */
+        mmu_watch(cpu);
+    }
+    cpu->debug.active = active;
+}
+
+bool cpu_debug_at_breakpoint(const X86CPU *cpu)
+{
+    const GArray *all = cpu->debug.breakpoints;
+
+    for (unsigned i = 0; i < all->len; i++) {
+        if (g_array_index(all, uint64_t, i) == cpu->rip) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool cpu_debug_before(X86CPU *cpu)
 {
     CpuDebug *d = &cpu->debug;
 
-    if (d->resume) {        /* (I2) */
+    if (d->look) {
+        d->look(cpu, d->look_opaque);
+        return false;
+    }
+    if (d->resume) {        /* (I3) */
         d->resume = false;
         return false;
     }
-    for (unsigned i = 0; i < d->breakpoints->len; i++) {
-        if (g_array_index(d->breakpoints, uint64_t, i) == cpu->rip) {
-            d->stopped = true;
-            return true;
-        }
+    if (cpu_debug_at_breakpoint(cpu)) {
+        d->stopped = true;
+        return true;
     }
     return false;
 }
@@ -80,7 +106,7 @@ bool cpu_debug_after(X86CPU *cpu)
 {
     CpuDebug *d = &cpu->debug;
 
-    if (d->step || d->hit.flags) {
+    if (!d->look && (d->step || d->hit.flags)) {
         d->stopped = true;
         d->step = false;
         return true;

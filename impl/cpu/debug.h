@@ -6,7 +6,8 @@
  * Context: lists change only while the processor stands, by a thread with the BQL; the processor's thread reads them.
  *
  * I1  While active is false none of this costs anything: the loop looks at that one flag.
- * I2  A processor that was resumed executes at least one instruction, so a breakpoint where it stands does not hold it.
+ * I2  Nothing here changes what the guest sees, its page tables' accessed bits included: no translation is forgotten.
+ * I3  A processor that was resumed executes at least one instruction, so a breakpoint where it stands does not hold it.
  */
 #ifndef CPU_DEBUG_H
 #define CPU_DEBUG_H
@@ -27,9 +28,12 @@ typedef struct CpuWatchpoint {
 } CpuWatchpoint;
 
 typedef struct CpuDebug {
-    bool active;            /* there is any of the following */
+    bool active;            /* there is any of the following; with look: it wants to be called */
+    /* Instead of stopping: called before each instruction; whoever looks decides by itself when active is true. */
+    void (*look)(X86CPU *cpu, void *opaque);
+    void *look_opaque;
     bool step;              /* stop after one instruction */
-    bool resume;            /* (I2) */
+    bool resume;            /* (I3) */
     bool stopped;           /* why it stands: one of these */
     CpuWatchpoint hit;      /* flags 0: no watchpoint */
     GArray *breakpoints;    /* of uint64_t: values of rip */
@@ -45,6 +49,11 @@ void cpu_watchpoint_insert(X86CPU *cpu, uint64_t lin, uint64_t len, unsigned fla
 void cpu_debug_remove_all(X86CPU *cpu);
 /** cpu_debug_resume: before the processor runs again; forgets why it stood. @step: for one instruction. */
 void cpu_debug_resume(X86CPU *cpu, bool step);
+
+/** cpu_debug_look: have look called before each instruction from now on, or not. Also from within look. */
+void cpu_debug_look(X86CPU *cpu, bool active);
+/** cpu_debug_at_breakpoint: is there one on the next instruction? */
+bool cpu_debug_at_breakpoint(const X86CPU *cpu);
 
 /** cpu_debug_before: called before each instruction while active. True: the debugger looks, do not execute it. */
 bool cpu_debug_before(X86CPU *cpu);

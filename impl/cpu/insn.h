@@ -153,6 +153,8 @@ uint8_t *mmu_host_probed(X86CPU *cpu, uint64_t lin, unsigned size, TlbEntry **re
 
 /** mmu_flush_page: invlpg. */
 void mmu_flush_page(X86CPU *cpu, uint64_t lin);
+/** mmu_watch: pages have come to be watched (debug_watches_page): the TLB sends their accesses to the slow path. */
+void mmu_watch(X86CPU *cpu);
 /** mmu_flush_nonglobal: what loading CR3 forgets. */
 void mmu_flush_nonglobal(X86CPU *cpu);
 /* A page of code: where its bytes are, and which RAM they are. */

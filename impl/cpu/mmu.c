@@ -173,6 +173,21 @@ void mmu_flush_page(X86CPU *cpu, uint64_t lin)
     cpu->recheck = 1;
 }
 
+static void tag_watch(const X86CPU *cpu, uint64_t *tag)
+{
+    if (*tag != TLB_INVALID && debug_watches_page(cpu, *tag & ~UINT64_C(0xfff))) {
+        *tag |= TLB_SLOW;
+    }
+}
+
+void mmu_watch(X86CPU *cpu)
+{
+    for (unsigned i = 0; i < TLB__COUNT * TLB_SIZE; i++) {
+        tag_watch(cpu, &(&cpu->tlb[0][0] + i)->tag_read);
+        tag_watch(cpu, &(&cpu->tlb[0][0] + i)->tag_write);
+    }
+}
+
 /* ---- Accesses ---- */
 
 /* Where an access that crosses the end of memory goes on. Not lin_mask: system accesses ignore the code size. */

@@ -5,26 +5,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "cpu/debug.h"
-#include "gdbstub/gdbstub_int.h"
 #include "gdbstub/registers.h"
+#include "gdbstub/stub.h"
 #include "mem/memory.h"
-#include "monitor/monitor.h"
 
 enum { MEMORY_MAX = 4096, TRANSFER_MAX = 4096 };
-
-static void reply_errno(GdbStub *s, int err)
-{
-    g_autofree char *text = g_strdup_printf("E%02x", (unsigned)err & 0xff);
-
-    gdb_put_packet(s, text);
-}
 
 static void reply_status(GdbStub *s, int ret)
 {
     if (ret < 0) {
-        reply_errno(s, -ret);
+        gdb_put_errno(s, -ret);
     } else {
         gdb_put_packet(s, "OK");
     }
@@ -62,7 +53,7 @@ static void cmd_set_thread(GdbStub *s, const char *args, unsigned len)
     const CPUState *cpu = args[0] ? parse_thread(s, &p, &all) : NULL;
 
     if (!cpu || (args[0] != 'g' && args[0] != 'c')) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     if (args[0] == 'g') {
@@ -116,7 +107,7 @@ static void cmd_thread_info(GdbStub *s, const char *args, unsigned len)
         cpu = cpu_of_thread(n);
     }
     if (!cpu) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     text = g_strdup_printf("CPU#%u [%s]", cpu->cpu_index, cpu->x86->halted ? "halted " : "running");
@@ -144,12 +135,24 @@ static void cmd_read_registers(GdbStub *s, const char *args, unsigned len)
     gdb_put_packet(s, hex->str);
 }
 
+/* What a recording cannot take. */
+static bool refuse_to_write(GdbStub *s)
+{
+    if (s->host->recorded) {
+        gdb_put_errno(s, EPERM);
+    }
+    return s->host->recorded;
+}
+
 static void cmd_write_registers(GdbStub *s, const char *args, unsigned len)
 {
     CPUState *cpu = qemu_get_cpu(s->g_cpu);
     uint8_t buf[GDB_REG_BYTES_MAX];
     const char *end = args + strlen(args);
 
+    if (refuse_to_write(s)) {
+        return;
+    }
     for (unsigned n = 0; n < gdb_reg_count(); n++) {
         unsigned bytes = gdb_reg_read(cpu->x86, n, buf);
 
@@ -174,7 +177,7 @@ static void cmd_read_register(GdbStub *s, const char *args, unsigned len)
         bytes = gdb_reg_read(qemu_get_cpu(s->g_cpu)->x86, (unsigned)n, buf);
     }
     if (!bytes) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     gdb_hex_append(hex, buf, bytes);
@@ -188,13 +191,16 @@ static void cmd_write_register(GdbStub *s, const char *args, unsigned len)
     uint64_t n;
     int bytes;
 
+    if (refuse_to_write(s)) {
+        return;
+    }
     if (!gdb_hex_number(&args, &n) || n >= gdb_reg_count() || *args++ != '=') {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     bytes = gdb_hex_decode(args, buf, sizeof(buf));
     if (bytes < 0 || !gdb_reg_write(cpu->x86, (unsigned)n, buf, (unsigned)bytes)) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     registers_written(cpu);
@@ -202,6 +208,18 @@ static void cmd_write_register(GdbStub *s, const char *args, unsigned len)
 }
 
 /* ---- Memory, by linear address ---- */
+
+/* From what is RAM or ROM, past all devices. */
+static bool peek(const X86CPU *x86, uint64_t phys, uint8_t *buf, uint64_t n)
+{
+    const FlatRange *fr = flatview_lookup(x86->view, phys);
+    const void *host = fr ? flatrange_ram_ptr(fr, phys, false) : NULL;
+
+    if (host) {
+        memcpy(buf, host, n);
+    }
+    return host != NULL;
+}
 
 static bool memory_access(GdbStub *s, uint64_t lin, uint8_t *buf, uint64_t len, bool write)
 {
@@ -211,7 +229,9 @@ static bool memory_access(GdbStub *s, uint64_t lin, uint8_t *buf, uint64_t len, 
         uint64_t phys = cpu_x86_get_phys(x86, lin);
         uint64_t n = MIN(len, 4096 - (lin & 0xfff));
 
-        if (phys == UINT64_MAX || address_space_rw(x86->as, phys, MEMTXATTRS_UNSPECIFIED, buf, n, write) != MEMTX_OK) {
+        if (phys == UINT64_MAX || (s->host->recorded ? !peek(x86, phys, buf, n)
+                                   : address_space_rw(x86->as, phys, MEMTXATTRS_UNSPECIFIED, buf, n, write) !=
+                                     MEMTX_OK)) {
             return false;
         }
         lin += n;
@@ -234,9 +254,9 @@ static void cmd_read_memory(GdbStub *s, const char *args, unsigned len)
     uint64_t addr, n;
 
     if (!parse_range(&args, &addr, &n) || n > sizeof(buf)) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
     } else if (!memory_access(s, addr, buf, n, false)) {
-        reply_errno(s, EFAULT);
+        gdb_put_errno(s, EFAULT);
     } else {
         gdb_hex_append(hex, buf, n);
         gdb_put_packet(s, hex->str);
@@ -248,9 +268,12 @@ static void cmd_write_memory(GdbStub *s, const char *args, unsigned len)
     uint8_t buf[MEMORY_MAX];
     uint64_t addr, n;
 
+    if (refuse_to_write(s)) {
+        return;
+    }
     if (!parse_range(&args, &addr, &n) || *args++ != ':' || n > sizeof(buf) ||
         gdb_hex_decode(args, buf, (unsigned)n) != (int)n) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
     } else {
         reply_status(s, memory_access(s, addr, buf, n, true) ? 0 : -EFAULT);
     }
@@ -262,8 +285,11 @@ static void cmd_write_binary(GdbStub *s, const char *args, unsigned len)
     uint8_t buf[MEMORY_MAX];
     uint64_t addr, n;
 
+    if (refuse_to_write(s)) {
+        return;
+    }
     if (!parse_range(&args, &addr, &n) || *args++ != ':' || n > sizeof(buf) || (uint64_t)(end - args) != n) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     memcpy(buf, args, n);
@@ -277,7 +303,7 @@ static void cmd_point(GdbStub *s, const char *args, int (*fn)(GdbStub *, unsigne
     uint64_t type, addr, len;
 
     if (!gdb_hex_number(&args, &type) || *args++ != ',' || !parse_range(&args, &addr, &len)) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
     } else if (type > 4) {
         gdb_put_packet(s, "");
     } else {
@@ -297,51 +323,12 @@ static void cmd_remove_point(GdbStub *s, const char *args, unsigned len)
 
 /* ---- Running ---- */
 
-/* Not while a migration has, or is about to take, what the guest needs; "cont" on a monitor can take it back. */
-static bool guest_may_run(void)
-{
-    return !runstate_needs_reset() && !runstate_check(RUN_STATE_INMIGRATE) &&
-           !runstate_check(RUN_STATE_FINISH_MIGRATE) && !runstate_check(RUN_STATE_POSTMIGRATE);
-}
-
-/* @actions: for each processor 'c', 's' or 0: it stays where it is. */
-static void run_guest(GdbStub *s, const char *actions)
-{
-    bool all = true, step = false;
-    CPUState *cpu;
-
-    if (!guest_may_run()) {
-        reply_errno(s, EBUSY);
-        return;
-    }
-    CPU_FOREACH(cpu) {
-        char action = actions[cpu->cpu_index];
-
-        all = all && action == 'c';
-        step = step || action == 's';
-        cpu_debug_resume(cpu->x86, action == 's');
-    }
-    s->owes_stop = true;
-    if (all) {
-        vm_start();
-        return;
-    }
-    if (vm_prepare_start(step) < 0) {
-        return;
-    }
-    CPU_FOREACH(cpu) {
-        if (actions[cpu->cpu_index]) {
-            cpu_resume(cpu);
-        }
-    }
-}
-
 static void set_rip_if_given(GdbStub *s, const char *args)
 {
     CPUState *cpu = qemu_get_cpu(s->c_cpu);
     uint64_t addr;
 
-    if (gdb_hex_number(&args, &addr)) {
+    if (gdb_hex_number(&args, &addr) && !s->host->recorded) {
         cpu->x86->rip = addr;
         registers_written(cpu);
     }
@@ -352,7 +339,7 @@ static void cmd_continue(GdbStub *s, const char *args, unsigned len)
     g_autofree char *actions = g_strnfill(qemu_cpu_count(), 'c');
 
     set_rip_if_given(s, args);
-    run_guest(s, actions);
+    s->host->run(s, actions);
 }
 
 static void cmd_step(GdbStub *s, const char *args, unsigned len)
@@ -361,7 +348,7 @@ static void cmd_step(GdbStub *s, const char *args, unsigned len)
 
     set_rip_if_given(s, args);
     actions[s->c_cpu] = 's';
-    run_guest(s, actions);
+    s->host->run(s, actions);
 }
 
 /* With a signal, which means nothing to a machine: "SIG" or "SIG;ADDR". */
@@ -411,11 +398,11 @@ static void cmd_vcont(GdbStub *s, const char *args, unsigned len)
 
     for (unsigned i = 0; parts[i]; i++) {
         if (!vcont_action(s, parts[i], actions)) {
-            reply_errno(s, EINVAL);
+            gdb_put_errno(s, EINVAL);
             return;
         }
     }
-    run_guest(s, actions);
+    s->host->run(s, actions);
 }
 
 static void cmd_vcont_supported(GdbStub *s, const char *args, unsigned len)
@@ -423,9 +410,18 @@ static void cmd_vcont_supported(GdbStub *s, const char *args, unsigned len)
     gdb_put_packet(s, "vCont;c;C;s;S");
 }
 
+static void cmd_backwards(GdbStub *s, const char *args, unsigned len)
+{
+    if (!s->host->reverse || (args[0] != 's' && args[0] != 'c') || len != 1) {
+        gdb_put_packet(s, "");
+        return;
+    }
+    s->host->reverse(s, args[0] == 's');
+}
+
 static void cmd_why(GdbStub *s, const char *args, unsigned len)
 {
-    g_autofree char *reply = gdb_stop_reply(s, RUN_STATE_DEBUG);
+    g_autofree char *reply = s->host->why(s);
 
     gdb_points_clear(s);        /* a debugger that asks this is new; what another one left is not its own */
     gdb_put_packet(s, reply);
@@ -435,15 +431,12 @@ static void cmd_detach(GdbStub *s, const char *args, unsigned len)
 {
     gdb_points_clear(s);
     gdb_put_packet(s, "OK");
-    s->detached = true;
-    if (guest_may_run()) {
-        vm_start();
-    }
+    s->host->detach(s);
 }
 
 static void cmd_kill(GdbStub *s, const char *args, unsigned len)
 {
-    qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_UI);
+    s->host->kill(s);
 }
 
 /* ---- Questions ---- */
@@ -451,7 +444,8 @@ static void cmd_kill(GdbStub *s, const char *args, unsigned len)
 static void cmd_supported(GdbStub *s, const char *args, unsigned len)
 {
     g_autofree char *text = g_strdup_printf("PacketSize=%x;qXfer:features:read+;vContSupported+;QStartNoAckMode+;"
-                                            "swbreak-;hwbreak-", GDB_PACKET_MAX);
+                                            "swbreak-;hwbreak-%s", GDB_PACKET_MAX,
+                                            s->host->reverse ? ";ReverseStep+;ReverseContinue+" : "");
 
     gdb_put_packet(s, text);
 }
@@ -474,7 +468,7 @@ static void cmd_features(GdbStub *s, const char *args, unsigned len)
     }
     args += strlen("target.xml:");
     if (!parse_range(&args, &offset, &n) || offset > size) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     n = MIN(MIN(n, (uint64_t)TRANSFER_MAX), size - offset);
@@ -488,7 +482,7 @@ static void cmd_attached(GdbStub *s, const char *args, unsigned len)
     gdb_put_packet(s, "1");
 }
 
-/* "monitor LINE": the human monitor, as in a session of one's own. */
+/* "monitor LINE" */
 static void cmd_monitor(GdbStub *s, const char *args, unsigned len)
 {
     uint8_t line[1024];
@@ -497,11 +491,14 @@ static void cmd_monitor(GdbStub *s, const char *args, unsigned len)
     g_autofree char *text = NULL;
 
     if (n < 0) {
-        reply_errno(s, EINVAL);
+        gdb_put_errno(s, EINVAL);
         return;
     }
     line[n] = '\0';
-    text = monitor_hmp_execute((const char *)line);
+    text = s->host->monitor(s, (const char *)line);
+    if (!text) {
+        return;
+    }
     for (size_t done = 0, all = strlen(text); done < all; done += MEMORY_MAX) {
         g_string_truncate(reply, 1);
         gdb_hex_append(reply, text + done, MIN(all - done, (size_t)MEMORY_MAX));
@@ -527,6 +524,7 @@ static const struct {
     { "Z", cmd_insert_point }, { "z", cmd_remove_point },
     { "vCont?", cmd_vcont_supported }, { "vCont;", cmd_vcont }, { "vKill", cmd_kill },
     { "c", cmd_continue }, { "C", cmd_continue_signal }, { "s", cmd_step }, { "S", cmd_step_signal },
+    { "b", cmd_backwards },
     { "D", cmd_detach }, { "k", cmd_kill },
     { "qSupported", cmd_supported }, { "QStartNoAckMode", cmd_no_ack }, { "qXfer:features:read:", cmd_features },
     { "qfThreadInfo", cmd_first_thread }, { "qsThreadInfo", cmd_next_thread },

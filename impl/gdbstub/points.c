@@ -5,11 +5,11 @@
 #include <errno.h>
 
 #include "cpu/debug.h"
-#include "gdbstub/gdbstub_int.h"
+#include "gdbstub/stub.h"
 
-enum { POINTS_MAX = 1024, WATCH_BYTES_MAX = 1 << 20 };
+enum { WATCH_BYTES_MAX = 1 << 20 };
 
-static void apply(GdbStub *s)
+void gdb_points_apply(GdbStub *s)
 {
     CPUState *cpu;
 
@@ -51,11 +51,11 @@ int gdb_point_insert(GdbStub *s, unsigned type, uint64_t addr, uint64_t len)
     if (find(s, type, addr, len) >= 0) {
         return 0;           /* the protocol wants this to be idempotent */
     }
-    if (s->points->len == POINTS_MAX) {
+    if (s->points->len == GDB_POINTS_MAX) {
         return -EINVAL;
     }
     g_array_append_val(s->points, p);
-    apply(s);
+    gdb_points_apply(s);
     return 0;
 }
 
@@ -67,12 +67,12 @@ int gdb_point_remove(GdbStub *s, unsigned type, uint64_t addr, uint64_t len)
         return -ENOENT;
     }
     g_array_remove_index(s->points, (unsigned)i);
-    apply(s);
+    gdb_points_apply(s);
     return 0;
 }
 
 void gdb_points_clear(GdbStub *s)
 {
     g_array_set_size(s->points, 0);
-    apply(s);
+    gdb_points_apply(s);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Goal: a debugger's packets are framed and parsed as the protocol says, and registers go in and come out the same.
- * Method: bytes through the parser; every register of a processor that never runs.
+ * Method: bytes through the parser; every register of a processor that never runs; a guest that only notes what is
+ * asked of it.
  */
 #include <string.h>
 
 #include "base/bytes.h"
 #include "gdbstub/packet.h"
 #include "gdbstub/registers.h"
+#include "gdbstub/stub.h"
 
 static GdbEvent feed(GdbParser *p, const char *bytes, size_t n)
 {
@@ -128,6 +130,73 @@ static void test_register_order(void)
     g_assert_false(gdb_reg_write(cpu, 18, buf, 4));     /* a selector without its descriptor */
 }
 
+/* ---- Backwards ---- */
+
+typedef struct Noted {
+    GdbStub stub;
+    GString *said;
+    unsigned steps, continues;
+} Noted;
+
+static void note_write(GdbStub *s, const char *data, size_t len)
+{
+    g_string_append_len(((Noted *)s)->said, data, (gssize)len);
+}
+
+static void note_interrupt(GdbStub *s)
+{
+}
+
+static void note_reverse(GdbStub *s, bool step)
+{
+    *(step ? &((Noted *)s)->steps : &((Noted *)s)->continues) += 1;
+}
+
+static const GdbHost both_ways = {
+    .recorded = true, .write = note_write, .interrupt = note_interrupt, .reverse = note_reverse,
+};
+static const GdbHost one_way = { .write = note_write, .interrupt = note_interrupt };
+
+static void ask(Noted *n, const GdbHost *host, const char *packet)
+{
+    g_autoptr(GString) framed = g_string_new(NULL);
+
+    n->stub.host = host;
+    g_string_truncate(n->said, 0);
+    gdb_packet_frame(framed, packet, strlen(packet));
+    for (size_t i = 0; i < framed->len; i++) {
+        gdb_feed(&n->stub, (uint8_t)framed->str[i]);
+    }
+}
+
+static void test_backwards(void)
+{
+    g_autofree Noted *n = g_new0(Noted, 1);
+
+    n->said = g_string_new(NULL);
+    gdb_stub_init(&n->stub, &both_ways);
+    ask(n, &both_ways, "qSupported:multiprocess+");
+    g_assert_nonnull(strstr(n->said->str, ";ReverseStep+;ReverseContinue+#"));
+    ask(n, &both_ways, "bs");
+    g_assert_cmpstr(n->said->str, ==, "+");     /* the stop is told when it happens */
+    ask(n, &both_ways, "bc");
+    g_assert_cmpuint(n->steps, ==, 1);
+    g_assert_cmpuint(n->continues, ==, 1);
+    ask(n, &both_ways, "bx");
+    g_assert_cmpstr(n->said->str, ==, "+$#00");
+    ask(n, &both_ways, "bss");
+    g_assert_cmpstr(n->said->str, ==, "+$#00");
+    ask(n, &both_ways, "M500,1:00");
+    g_assert_cmpstr(n->said->str, ==, "+$E01#a6");
+    ask(n, &one_way, "qSupported");
+    g_assert_null(strstr(n->said->str, "Reverse"));
+    ask(n, &one_way, "bs");
+    g_assert_cmpstr(n->said->str, ==, "+$#00");
+    g_assert_cmpuint(n->steps + n->continues, ==, 2);
+    gdb_stub_cleanup(&n->stub);
+    g_string_free(n->said, TRUE);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -137,5 +206,6 @@ int main(int argc, char **argv)
     g_test_add_func("/gdbstub/numbers", test_numbers);
     g_test_add_func("/gdbstub/registers", test_registers);
     g_test_add_func("/gdbstub/register-order", test_register_order);
+    g_test_add_func("/gdbstub/backwards", test_backwards);
     return g_test_run();
 }

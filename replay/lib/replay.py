@@ -4,6 +4,7 @@
     replay/replay                 set up, build, replay all, print the table
     replay/replay A1 drain-all-vs-iohandler-main
     replay/replay --gdb A1 --at 120
+    replay/replay --guest-gdb A1  the guest of that replay for your gdb, forwards and backwards
     replay/replay --rr A1
 
 A row passes if the mutant fails with exactly the documented failure and the shipped build, on the same trace, does not.
@@ -53,15 +54,23 @@ def main():
     p.add_argument("--junit", metavar="FILE", help="also write a JUnit report")
     p.add_argument("--rr", action="store_true", help="replay the mutant under rr record, then open rr replay")
     p.add_argument("--gdb", action="store_true", help="replay the mutant under gdb, stopped --at a step")
-    p.add_argument("--at", type=int, default=1, metavar="STEP", help="with --gdb: the step to stop at (default 1)")
-    p.add_argument("--fixed", action="store_true", help="with --gdb or --rr: the shipped build instead of the mutant")
+    p.add_argument("--guest-gdb", nargs="?", const=debug.ADDRESS, metavar="[HOST]:PORT|unix:PATH",
+                   help=f"replay the mutant and let gdb look at its guest (default: {debug.ADDRESS})")
+    p.add_argument("--at", type=int, default=1, metavar="STEP",
+                   help="with --gdb or --guest-gdb: the step to stop at (default 1)")
+    p.add_argument("--fixed", action="store_true",
+                   help="with --gdb, --guest-gdb or --rr: the shipped build instead of the mutant")
     args = p.parse_args()
     try:
         sim.set_up()
+        if args.guest_gdb and not args.bugs and not debug.is_address(args.guest_gdb):
+            args.bugs, args.guest_gdb = [args.guest_gdb], debug.ADDRESS     # --guest-gdb BUG
         bugs = find_bugs(args.bugs)
-        if args.rr or args.gdb:
+        if args.rr or args.gdb or args.guest_gdb:
             if len(bugs) != 1:
                 raise Problem("name exactly one bug to debug")
+            if args.guest_gdb:
+                return debug.guest_of(bugs[0], args.at, args.fixed, args.guest_gdb)
             return debug.rr(bugs[0], args.fixed) if args.rr else debug.gdb(bugs[0], args.at, args.fixed)
         if not bugs:
             raise Problem("there are no bugs in bugs/")

@@ -12,6 +12,7 @@ from .bugs import SOURCE, Problem
 
 
 CHECKPOINT_EVERY = 200
+ADDRESS = "localhost:1234"      # for a guest's debugger, where gdb looks, too
 
 
 def _command(bug, fixed):
@@ -33,6 +34,25 @@ def gdb_in(folder, command, step, every):
     options = ["--stop-at", str(step), "--checkpoints", str(every)]
     cmd = ["gdb", "-q", "-x", str(script), "--args", *command, *options, "--"]
     return subprocess.run(cmd, cwd=folder, env=env).returncode
+
+
+def is_address(text):
+    return ":" in text
+
+
+def guest(folder, command, address, step):
+    """Let gdb look at the guest of a replay. Returns when the debugger has let go and the replay has ended."""
+    if not is_address(address):
+        raise Problem(f"'{address}' is no address; say HOST:PORT or unix:PATH")
+    shown = address if not address.startswith("unix:") else str(Path(address[5:]).absolute())
+    listen = f"unix:{shown}" if address.startswith("unix:") else f"tcp:{address}"
+    sim.note(f"when it waits for a debugger: gdb -ex 'target remote {shown}'")
+    return subprocess.run([*command, "--guest-gdb", listen, "--guest-at", str(step or 0), "--"], cwd=folder).returncode
+
+
+def guest_of(bug, step, fixed, address):
+    with sim.scratch(bug.scenario) as folder:
+        return guest(folder, _command(bug, fixed), address, step)
 
 
 def rr_refusal():
