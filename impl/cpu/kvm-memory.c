@@ -6,7 +6,7 @@
  * Context: BQL; the log may be read by whoever holds it.
  *
  * I1  Slots are exactly the page-aligned ranges of the last committed view whose reads are direct.
- * I2  Before a logged slot goes, its log is taken over: no written page is forgotten.
+ * I2  All of a logged slot that goes counts as written: its log goes with it, and processors write to the last moment.
  */
 #include "cpu/kvm_int.h"
 
@@ -127,13 +127,16 @@ static bool same_slot(const KvmSlot *a, const KvmSlot *b)
 
 static void drop_slot(KvmVm *vm, unsigned i)
 {
-    KvmSlot *s = slot_at(vm, i);
+    KvmSlot *s = slot_at(vm, i), old = *s;
+    ram_addr_t offset;
 
-    if (s->logged) {
-        take_log(vm, i);    /* (I2) */
-    }
-    s->size = 0;
+    *s = (KvmSlot){ .addr = old.addr };
     set_slot(vm, i, s);
+    if (old.logged) {   /* (I2) */
+        RAMBlock *rb = qemu_ram_block_from_host(old.host, &offset);
+
+        ram_block_set_dirty(rb, offset, old.size);
+    }
 }
 
 static void add_slot(KvmVm *vm, const KvmSlot *s)

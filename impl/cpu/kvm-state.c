@@ -2,8 +2,8 @@
 /*
  * Registers between X86CPU and KVM.
  *
- * The time stamp counter is the host's, apart from an offset: what X86CPU has is written only when it was changed from
- * outside (reset, load), else processors would drift apart.
+ * The time stamp counter is the host's, apart from an offset, and goes on while the VM stands: what X86CPU has is
+ * written only when it was changed from outside (reset, load), else processors would drift apart.
  * Source: SDM volume 3, 26.3.1.2 (what a segment register must look like to be entered).
  */
 #include "cpu/kvm_int.h"
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "aio/bql.h"
 #include "base/bytes.h"
 #include "cpu/ops.h"
 #include "cpu/seg.h"
@@ -55,6 +56,28 @@ static unsigned segment_dpl(const X86CPU *cpu, unsigned seg)
     return seg == R_SS ? cpu->cpl : desc_dpl(cpu->segs[seg].flags);
 }
 
+/* MSR 0x1b is the APIC's. @set: NULL to read. */
+static uint64_t apic_base(X86CPU *cpu, const uint64_t *set)
+{
+    bool take_bql = !bql_locked();
+    uint64_t base;
+
+    if (!cpu->apic) {
+        return 0;
+    }
+    if (take_bql) {
+        bql_lock();
+    }
+    if (set) {
+        (void)cpu->apic->set_base(cpu->apic_opaque, *set);
+    }
+    base = cpu->apic->get_base(cpu->apic_opaque);
+    if (take_bql) {
+        bql_unlock();
+    }
+    return base;
+}
+
 static int put_sregs(KvmVcpu *v)
 {
     X86CPU *cpu = v->cpu->x86;
@@ -63,9 +86,9 @@ static int put_sregs(KvmVcpu *v)
         .cr0 = cpu->cr0, .cr2 = cpu->cr2, .cr3 = cpu->cr3, .cr4 = cpu->cr4, .cr8 = cpu->cr8, .efer = cpu->efer,
         .gdt = { .base = cpu->gdt.base, .limit = (uint16_t)cpu->gdt.limit },
         .idt = { .base = cpu->idt.base, .limit = (uint16_t)cpu->idt.limit },
-        .apic_base = cpu->apic ? cpu->apic->get_base(cpu->apic_opaque) : 0,
     };
 
+    s.apic_base = v->apic_base = apic_base(cpu, NULL);
     order[R_ES] = &s.es;
     order[R_CS] = &s.cs;
     order[R_SS] = &s.ss;
@@ -107,6 +130,11 @@ static int get_sregs(KvmVcpu *v)
     cpu->cr8 = s.cr8;
     cpu->efer = s.efer;
     cpu->cpl = s.cr0 & CR0_PE ? s.ss.dpl : 0;
+    if (s.apic_base != v->apic_base) {
+        uint64_t base = s.apic_base;
+
+        (void)apic_base(cpu, &base);             /* the guest wrote the MSR; the kernel has checked the value */
+    }
     if ((s.cr4 & CR4_PAE) && (s.cr0 & CR0_PG) && !(s.efer & EFER_LMA)) {
         (void)cpu_load_pdptes(cpu, cpu->cr3);    /* they were good when the guest loaded them */
     }
@@ -215,7 +243,8 @@ static int get_debugregs(KvmVcpu *v)
 static int put_events(KvmVcpu *v)
 {
     const X86CPU *cpu = v->cpu->x86;
-    struct kvm_vcpu_events e = { .flags = KVM_VCPUEVENT_VALID_SHADOW };
+    /* A pending NMI is X86CPU's until it is injected: the kernel shall not keep one as well. */
+    struct kvm_vcpu_events e = { .flags = KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_NMI_PENDING };
 
     e.nmi.masked = cpu->nmi_masked;
     e.interrupt.shadow = cpu->inhibit_irq ? KVM_X86_SHADOW_INT_MOV_SS : 0;

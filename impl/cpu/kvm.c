@@ -95,7 +95,7 @@ static void *kvm_init_machine(GError **errp)
     int fd;
 
     if (!sched_can_run_natively()) {
-        error_setg(errp, "KVM cannot be replayed: this program runs guests in software only");
+        error_setg(errp, "KVM cannot be replayed: the simulator runs guests in software (-accel tcg)");
         return NULL;
     }
     fd = os_kvm_open();
@@ -297,6 +297,22 @@ static bool handle_exit(KvmVcpu *v, CpuExitReason *reason)
     }
 }
 
+/* An access may have more parts, each of which makes the kernel leave once more. (I2) */
+static CpuExitReason finish_access(KvmVcpu *v, CpuExitReason reason)
+{
+    while (v->in_io) {
+        int r;
+
+        __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+        r = os_kvm_call(v->fd, KVM_RUN, 0);
+        v->in_io = false;
+        if (r >= 0) {
+            (void)handle_exit(v, &reason);
+        }
+    }
+    return reason;
+}
+
 static CpuExitReason run_in_kernel(KvmVcpu *v)
 {
     CpuExitReason reason = CPU_EXIT_REQUEST;
@@ -324,12 +340,7 @@ static CpuExitReason run_in_kernel(KvmVcpu *v)
             break;
         }
     }
-    if (v->in_io) {     /* (I2) */
-        __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-        (void)os_kvm_call(v->fd, KVM_RUN, 0);
-        v->in_io = false;
-    }
-    return reason;
+    return finish_access(v, reason);
 }
 
 /* ---- The slots ---- */

@@ -40,6 +40,7 @@ typedef struct KvmVcpu {
     CPUState *cpu;
     int fd;
     struct kvm_run *run;
+    uint64_t apic_base;      /* as the kernel was told */
     bool cpuid_set;
     bool takes_kicks;        /* its thread can be interrupted */
     bool in_io;              /* the kernel still has to finish an access that we did for it */

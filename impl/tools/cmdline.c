@@ -20,6 +20,7 @@ static const CmdOpt cmd_opts[] = {
     OPT("accel", CMD_ACCEL, true,
         "-accel NAME[:NAME...][,translate=on|off]\n"
         "                 choose the accelerator (-accel help lists them)"),
+    OPT("enable-kvm", CMD_ENABLE_KVM, false, "-enable-kvm      the same as -accel kvm"),
     OPT("smp", CMD_SMP, true, "-smp [cpus=]N    number of processors"),
     OPT("m", CMD_M, true, "-m [size=]MEGS   memory size; suffix M or G"),
     OPT("bios", CMD_BIOS, true, "-bios FILE       firmware"),

@@ -391,6 +391,10 @@ bool cmdline_machine(const CmdLine *c, MachineState *ms)
     if (!cmdline_machine_type(c, ms) || !cmdline_identity(c, ms)) {
         return false;
     }
+    if (cmdline_last(c, CMD_ENABLE_KVM)) {
+        g_free(ms->accel);
+        ms->accel = g_strdup("kvm");
+    }
     while ((accel = cmdline_each(c, CMD_ACCEL, &pos))) {
         if (!cmdline_accel(accel, more, ms)) {
             return false;
