@@ -209,7 +209,7 @@ static int acpi_pm_post_load(void *opaque, int version_id)
 {
     ACPIPM *pm = opaque;
 
-    if (pm->next_overflow > UINT64_MAX / 2) {
+    if (pm->next_overflow > pm_timer_ticks() + PM_TIMER_HALF) {
         return -EINVAL;
     }
     acpi_pm_update(pm);

@@ -8,6 +8,7 @@
 #include "devices/piix/piix.h"
 #include "devices/table.h"
 #include "devices/test-board.h"
+#include "migration/vmstate.h"
 
 #define PM 0x600
 
@@ -103,11 +104,28 @@ static void test_modes(void)
     board_down();
 }
 
+/* A crafted stream: an overflow that is further away than the timer can count. */
+static void test_overflow_far_away(void)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    QEMUFile *f = qemu_fopen_memory(bytes, true);
+    ACPIPM state = { .next_overflow = UINT64_C(1) << 60 };
+    GError *err = NULL;
+
+    g_assert_cmpint(vmstate_save_state(f, &vmstate_acpi_pm, &state, &err), ==, 0);
+    g_assert_cmpint(qemu_fclose(f), ==, 0);
+    f = qemu_fopen_memory(bytes, false);
+    g_assert_cmpint(vmstate_load_state(f, &vmstate_acpi_pm, &state, 1, &err), <, 0);
+    (void)qemu_fclose(f);
+    g_clear_error(&err);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/acpi-pm/timer", test_timer);
     g_test_add_func("/acpi-pm/button", test_button);
     g_test_add_func("/acpi-pm/modes", test_modes);
+    g_test_add_func("/acpi-pm/overflow-far-away", test_overflow_far_away);
     return test_board_run();
 }

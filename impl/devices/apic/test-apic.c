@@ -3,7 +3,7 @@
  * Goal: local APICs take, order, send and acknowledge interrupts as chapter 10 says; their timers fire.
  * Method: three processors without threads; the test is now this one, now that one when it touches the registers.
  */
-#include "devices/apic/apic.h"
+#include "devices/apic/apic_int.h"
 
 #include "aio/timer.h"
 #include "base/bytes.h"
@@ -335,6 +335,26 @@ static void test_timer_state(void)
     cpu_disable_ticks();
 }
 
+/* A crafted stream: the count begins after the end of time. */
+static void test_timer_from_the_future(void)
+{
+    DeviceState *apic;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    QEMUFile *f = qemu_fopen_memory(bytes, true);
+    GError *err = NULL;
+
+    fresh();
+    apic = cpu_get_apic(qemu_get_cpu(0));
+    ((APICState *)apic)->count_load_time = INT64_MAX - 5;
+    g_assert_cmpint(vmstate_save_state(f, apic->klass->vmsd, apic, &err), ==, 0);
+    g_assert_cmpint(qemu_fclose(f), ==, 0);
+    f = qemu_fopen_memory(bytes, false);
+    g_assert_cmpint(vmstate_load_state(f, apic->klass->vmsd, apic, 2, &err), <, 0);
+    (void)qemu_fclose(f);
+    g_clear_error(&err);
+    ((APICState *)apic)->count_load_time = 0;
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -349,5 +369,6 @@ int main(int argc, char **argv)
     g_test_add_func("/apic/start-up", test_start_up);
     g_test_add_func("/apic/timer", test_timer);
     g_test_add_func("/apic/timer-state", test_timer_state);
+    g_test_add_func("/apic/timer-from-the-future", test_timer_from_the_future);
     return test_board_run();
 }
