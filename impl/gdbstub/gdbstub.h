@@ -2,8 +2,9 @@
 /*
  * A debugger's access to the guest: GDB's remote serial protocol on a character device (-gdb, -s).
  *
- * The guest stands while the debugger looks: connecting stops it, and every command but "continue" and "step" finds it
- * stopped. Breakpoints and watchpoints are kept beside the guest (cpu/debug.h), its memory is never patched.
+ * The guest stands while the debugger looks: connecting stops it, losing the connection too (but not "detach"), and
+ * every command but "continue" and "step" finds it stopped. Breakpoints and watchpoints are kept beside the guest
+ * (cpu/debug.h), its memory is never patched.
  *
  * Owns: MACHINE_GDBSTUB. Context: main thread, BQL held; input is read in the iohandler context.
  *

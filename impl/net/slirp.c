@@ -35,52 +35,50 @@ static void net_slirp_watch(NetSlirpState *s, int fd, unsigned events)
                        events & G_IO_OUT ? net_slirp_ready : NULL, NULL, NULL, s);
 }
 
+/* A descriptor with handlers. The guest decides how many there are: no lists to walk for one. */
+typedef struct NetSlirpWatch {
+    unsigned events;
+    bool wanted;                /* while the handlers are brought up to date */
+} NetSlirpWatch;
+
 static void net_slirp_unwatch(int fd, void *opaque)
 {
     NetSlirpState *s = opaque;
 
-    for (unsigned i = 0; i < s->watched->len; i++) {
-        if (g_array_index(s->watched, GPollFD, i).fd == fd) {
-            net_slirp_watch(s, fd, 0);
-            g_array_remove_index_fast(s->watched, i);
-            return;
-        }
+    if (g_hash_table_remove(s->watched, GINT_TO_POINTER(fd))) {
+        net_slirp_watch(s, fd, 0);
     }
 }
 
-static GPollFD *net_slirp_find(GArray *fds, int fd)
+static gboolean net_slirp_drop_unwanted(void *key, void *value, void *opaque)
 {
-    for (unsigned i = 0; i < fds->len; i++) {
-        if (g_array_index(fds, GPollFD, i).fd == fd) {
-            return &g_array_index(fds, GPollFD, i);
-        }
+    NetSlirpWatch *w = value;
+    bool drop = !w->wanted;
+
+    w->wanted = false;
+    if (drop) {
+        net_slirp_watch(opaque, GPOINTER_TO_INT(key), 0);
     }
-    return NULL;
+    return drop;
 }
 
 static void net_slirp_sync_watches(NetSlirpState *s)
 {
-    for (unsigned i = s->watched->len; i-- > 0; ) {
-        int fd = g_array_index(s->watched, GPollFD, i).fd;
-
-        if (!net_slirp_find(s->fds, fd)) {
-            net_slirp_unwatch(fd, s);
-        }
-    }
     for (unsigned i = 0; i < s->fds->len; i++) {
         const GPollFD *want = &g_array_index(s->fds, GPollFD, i);
-        GPollFD *have = net_slirp_find(s->watched, want->fd);
+        NetSlirpWatch *have = g_hash_table_lookup(s->watched, GINT_TO_POINTER(want->fd));
 
-        if (have && have->events == want->events) {
-            continue;
+        if (!have) {
+            have = g_new0(NetSlirpWatch, 1);
+            g_hash_table_insert(s->watched, GINT_TO_POINTER(want->fd), have);
         }
-        if (have) {
+        have->wanted = true;
+        if (have->events != want->events) {
             have->events = want->events;
-        } else {
-            g_array_append_vals(s->watched, want, 1);
+            net_slirp_watch(s, want->fd, want->events);
         }
-        net_slirp_watch(s, want->fd, want->events);
     }
+    g_hash_table_foreach_remove(s->watched, net_slirp_drop_unwanted, s);
 }
 
 static int net_slirp_add_poll(int fd, int events, void *opaque)
@@ -249,7 +247,7 @@ bool net_slirp_start(NetSlirpState *s, const SlirpConfig *cfg)
 {
     sched_object_init(&s->o, "user network", s->nc.name);
     s->fds = g_array_new(FALSE, FALSE, sizeof(GPollFD));
-    s->watched = g_array_new(FALSE, FALSE, sizeof(GPollFD));
+    s->watched = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     s->bh = aio_bh_new(iohandler_get_aio_context(), net_slirp_refill, s);
     s->timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, net_slirp_timer, s);
     s->slirp = slirp_new(cfg, &net_slirp_cb, s);
@@ -263,13 +261,12 @@ static void net_slirp_cleanup(NetClientState *nc)
     if (s->slirp) {
         slirp_cleanup(s->slirp);
     }
-    while (s->watched->len) {
-        net_slirp_unwatch(g_array_index(s->watched, GPollFD, 0).fd, s);
-    }
+    g_array_set_size(s->fds, 0);
+    net_slirp_sync_watches(s);
     timer_free(s->timer);
     qemu_bh_delete(s->bh);
     g_array_free(s->fds, TRUE);
-    g_array_free(s->watched, TRUE);
+    g_hash_table_unref(s->watched);
 }
 
 const NetClientInfo net_slirp_info = {

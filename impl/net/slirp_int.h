@@ -16,7 +16,7 @@ typedef struct NetSlirpState {
     SchedObject o;
     Slirp *slirp;
     GArray *fds;                /* of GPollFD: what libslirp waits for, in the order in which it told */
-    GArray *watched;            /* of GPollFD: which of them have handlers, and for what */
+    GHashTable *watched;        /* by descriptor: which of them have handlers, and for what */
     QEMUBH *bh;                 /* ask libslirp anew what it waits for */
     QEMUTimer *timer;           /* its next deadline */
 } NetSlirpState;

@@ -79,7 +79,7 @@ static const CmdOpt cmd_opts[] = {
     OPT("nodefaults", CMD_NODEFAULTS, false, "-nodefaults      no default devices"),
     OPT("no-user-config", CMD_NO_USER_CONFIG, false, "-no-user-config  read no configuration files"),
     OPT("s", CMD_GDB_DEFAULT, false, "-s               the same as -gdb tcp::1234"),
-    OPT("gdb", CMD_GDB, true, "-gdb DEV         wait for gdb on DEV: tcp:[HOST]:PORT, unix:PATH"),
+    OPT("gdb", CMD_GDB, true, "-gdb DEV         listen for gdb on DEV: tcp:[HOST]:PORT, unix:PATH"),
     OPT("S", CMD_S, false, "-S               do not start the guest ('cont' starts it)"),
     OPT("incoming", CMD_INCOMING, true, "-incoming URI    wait for a migration: tcp:, unix:, fd:, exec:, file:, defer"),
     OPT("loadvm", CMD_LOADVM, true, "-loadvm TAG      start from an internal snapshot"),

@@ -147,6 +147,21 @@ static void vnc_client_free(void *p)
     g_free(vs);
 }
 
+/* Who has not got past the handshake keeps nobody else out: the oldest of them goes. */
+static bool vnc_make_room(VncDisplay *vd)
+{
+    for (unsigned i = 0; i < vd->clients->len; i++) {
+        VncState *vs = g_ptr_array_index(vd->clients, i);
+
+        if (vs->stage != VNC_RUN) {
+            vnc_disconnect(vs);
+            g_ptr_array_remove_index(vd->clients, i);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void vnc_accept(void *opaque)
 {
     VncDisplay *vd = opaque;
@@ -156,7 +171,7 @@ static void vnc_accept(void *opaque)
     if (fd < 0) {
         return;
     }
-    if (vd->clients->len >= VNC_MAX_CLIENTS) {
+    if (vd->clients->len >= VNC_MAX_CLIENTS && !vnc_make_room(vd)) {
         sched_close(fd);
         return;
     }

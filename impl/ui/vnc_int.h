@@ -68,7 +68,7 @@ void vnc_write_u8(VncState *vs, uint8_t v);
 void vnc_write_u16(VncState *vs, uint16_t v);
 void vnc_write_s32(VncState *vs, int32_t v);
 void vnc_disconnect(VncState *vs);
-/** vnc_surface: of the first console, or a grey one if there is none. */
+/** vnc_surface: of the first console, or a black one if there is none. */
 const DisplaySurface *vnc_surface(void);
 
 /* ---- vnc_client.c: what viewers say ---- */

@@ -446,7 +446,8 @@ static int apic_post_load(void *opaque, int version_id)
     APICState *s = opaque;
 
     /* A count that began in the future would have the timer fire for ever. */
-    if (s->count_load_time < 0 || s->count_load_time > qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) || (s->dest_mode & ~0xf) || (s->apicbase & APIC_BASE_EXTD)) {
+    if (s->count_load_time < 0 || s->count_load_time > qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) ||
+        (s->dest_mode & ~0xf) || (s->apicbase & APIC_BASE_EXTD)) {
         return -EINVAL;
     }
     apic_timer_load(s);

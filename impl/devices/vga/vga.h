@@ -6,7 +6,7 @@
  * Context: BQL held; the linear frame buffer is RAM that processors write without us.
  *
  * I1  Every access to video memory is masked to its size, whatever the registers say.
- * I2  What is drawn lies inside the surface, whose size is clamped; lines beyond video memory are black.
+ * I2  What is drawn lies inside the surface, whose size is clamped; lines beyond video memory start over.
  * I3  Redrawing looks at registers and dirty pages only, so a machine that nobody looks at does no work for it.
  * Source: IBM VGA technical reference (CRTC, sequencer, graphics and attribute controllers); Bochs VBE interface.
  */

@@ -103,6 +103,19 @@ def test_rude_viewers_are_disconnected(guest, tmp_path):
     Viewer(tmp_path / "vnc").refresh()
 
 
+def test_silent_viewers_keep_nobody_out(guest, tmp_path):
+    silent = []
+    for _ in range(40):
+        silent.append(socket.socket(socket.AF_UNIX))
+        silent[-1].settimeout(30)
+        silent[-1].connect(str(tmp_path / "vnc"))
+        assert silent[-1].recv(12) == b"RFB 003.008\n"
+    Viewer(tmp_path / "vnc").refresh()
+    assert silent[0].recv(1) == b""         # the oldest one made room
+    for s in silent:
+        s.close()
+
+
 def test_password(tmp_path, vm, requires):
     requires.program("rondo")
     machine = vm(args=["-S", "-m", "16", "-vnc", f"unix:{tmp_path}/vnc,password=on"])
