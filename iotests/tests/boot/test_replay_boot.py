@@ -13,6 +13,7 @@ from rondo_iotests.systems import Missing
 sys.path.insert(0, str(rt.SOURCE / "replay" / "lib"))
 
 from rondo_replay import boot  # noqa: E402
+from rondo_replay.bugs import Problem  # noqa: E402
 
 TRACE_BYTES_MAX = 64 * 1024     # inputs and deviations only, whatever the length of the run
 
@@ -27,5 +28,8 @@ def test_replayed_boot_is_the_recorded_one(tmp_path):
             assert trace.stat().st_size < TRACE_BYTES_MAX
             for accel in ("tcg", "soft"):
                 assert boot.differences(want, boot.replay(folder, trace, accel)) == []
+            (folder / "initrd.gz").write_bytes(b"another one")
+            with pytest.raises(Problem, match="recorded with another initrd.gz.*record the boot again"):
+                boot.replay(folder, trace)
     except Missing as e:
         pytest.skip(str(e))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Recording and replaying the boot of a real kernel with a disk load: 2 vCPUs, an iothread, virtio-blk, ext4.
 
-A trace of a boot is a trace like any other, and two comments tell the SHA-256 of what the guest said on its serial port
-and of the disk it left, so that a replay on another day can be held against the recording.
+A trace of a boot is a trace like any other, and comments tell the SHA-256 of what the guest said on its serial port and
+of the disk it left, so that a replay on another day can be held against the recording; and those of the kernel and all
+else that the guest started from, so that a replay with another one says so instead of "different".
 """
 import hashlib
 import json
@@ -33,6 +34,8 @@ MACHINE = ["-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-no-reb
            "-object", "iothread,id=io0", "-drive", "if=none,id=d0,file=disk.qcow2,format=qcow2",
            "-device", "virtio-blk-pci,drive=d0,iothread=io0", "-kernel", "vmlinuz", "-initrd", "initrd.gz",
            "-append", "console=ttyS0"]
+FIRMWARE = Path("/usr/share/seabios/bios-256k.bin")
+INPUTS = ("vmlinuz", "initrd.gz", "disk.qcow2")
 CHECKPOINTS = 64        # along a boot, for a debugger
 COMPARED = ("outcome", "steps", "digest", "console", "disk")
 
@@ -85,6 +88,22 @@ def run(folder, options, words=(), timeout=600):
     return report
 
 
+def inputs(folder):
+    """The SHA-256 of everything that the guest starts from, by name."""
+    found = {name: sha256(folder / name) for name in INPUTS}
+    return {**found, FIRMWARE.name: sha256(FIRMWARE)} if FIRMWARE.exists() else found
+
+
+def check_inputs(trace, folder):
+    """Problem if the guest would not start from what was recorded."""
+    here = inputs(folder)
+    for name, want in re.findall(r"^# input (\S+) (\S+)$", Path(trace).read_text(encoding="utf-8"), re.MULTILINE):
+        if here.get(name) != want:
+            raise Problem(f"{trace} was recorded with another {name}: its SHA-256 was {want}, here it is "
+                          f"{here.get(name, 'missing')}. Install the package that was used then, or record the boot "
+                          "again: replay/boot --record TRACE")
+
+
 def unrecorded(folder):
     """The same machine without a recording."""
     return run(folder, ["--no-record"], MACHINE)
@@ -94,6 +113,7 @@ def record(folder, trace):
     report = run(folder, ["--record", str(trace), "--scenario", "boot"], MACHINE)
     with open(trace, "a", encoding="ascii") as f:
         f.write(f"# steps {report['steps']}\n# console {report['console']}\n# disk {report['disk']}\n"
+                + "".join(f"# input {name} {digest}\n" for name, digest in inputs(folder).items()) +
                 f"expect exit\ndigest any {report['digest']}\n")
     return report
 
@@ -120,6 +140,7 @@ def with_back_end(folder, trace, accel):
 
 
 def replay(folder, trace, accel="tcg"):
+    check_inputs(trace, folder)
     return run(folder, ["--replay", str(with_back_end(folder, trace, accel))])
 
 
