@@ -13,7 +13,7 @@
 #include "cpu/ops.h"
 #include "platform/kvm.h"
 
-enum { CPUID_MAX = 256, MSR_MAX = 1024 };
+enum { CPUID_OURS = 80, CPUID_MAX = 256, MSR_MAX = 1024 };
 
 static const struct {
     uint32_t leaf;
@@ -109,17 +109,17 @@ static void mask_model(const KvmVm *vm, X86CPUModel *m)
     }
 }
 
-typedef struct CpuidBuffer {
+typedef union CpuidBuffer {
     struct kvm_cpuid2 head;
-    struct kvm_cpuid_entry2 entries[80];
+    uint8_t room[sizeof(struct kvm_cpuid2) + CPUID_OURS * sizeof(struct kvm_cpuid_entry2)];
 } CpuidBuffer;
 
 static void add_leaf(CpuidBuffer *b, X86CPU *cpu, uint32_t leaf, uint32_t sub, bool indexed)
 {
-    struct kvm_cpuid_entry2 *e = &b->entries[b->head.nent];
+    struct kvm_cpuid_entry2 *e = &b->head.entries[b->head.nent];
     uint32_t r[4];
 
-    if (b->head.nent == G_N_ELEMENTS(b->entries)) {
+    if (b->head.nent == CPUID_OURS) {
         return;
     }
     b->head.nent++;
@@ -138,7 +138,7 @@ static void add_leaf(CpuidBuffer *b, X86CPU *cpu, uint32_t leaf, uint32_t sub, b
 int kvm_set_cpuid(KvmVcpu *v)
 {
     X86CPU *cpu = v->cpu->x86;
-    CpuidBuffer b = { .head.nent = 0 };
+    CpuidBuffer b = { .room = { 0 } };
 
     mask_model(v->vm, &cpu->model);
     for (uint32_t leaf = 0; leaf <= cpu->model.level; leaf++) {

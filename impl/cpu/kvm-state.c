@@ -253,22 +253,24 @@ static int put_events(KvmVcpu *v)
 
 /* ---- Model-specific registers ---- */
 
-typedef struct MsrBuffer {
+enum { MSRS_MAX = 128 };
+
+typedef union MsrBuffer {
     struct kvm_msrs head;
-    struct kvm_msr_entry entries[128];
+    uint8_t room[sizeof(struct kvm_msrs) + MSRS_MAX * sizeof(struct kvm_msr_entry)];
 } MsrBuffer;
 
 static unsigned list_msrs(KvmVcpu *v, MsrBuffer *b)
 {
     X86CPU *cpu = v->cpu->x86;
-    unsigned n = MIN(v->vm->msrs->len, G_N_ELEMENTS(b->entries));
+    unsigned n = MIN(v->vm->msrs->len, MSRS_MAX);
 
     memset(b, 0, sizeof(*b));
     for (unsigned i = 0; i < n; i++) {
         uint32_t number = g_array_index(v->vm->msrs, uint32_t, i);
 
-        b->entries[i].index = number;
-        b->entries[i].data = *cpu_x86_msr(cpu, number);
+        b->head.entries[i].index = number;
+        b->head.entries[i].data = *cpu_x86_msr(cpu, number);
     }
     return n;
 }
@@ -276,14 +278,14 @@ static unsigned list_msrs(KvmVcpu *v, MsrBuffer *b)
 /* The kernel stops at one it does not take, be it a value: what software made of it stays, and the next follows. */
 static void put_msrs(KvmVcpu *v)
 {
-    MsrBuffer b;
-    unsigned n = list_msrs(v, &b), at = 0;
+    MsrBuffer all, part = { .room = { 0 } };
+    unsigned n = list_msrs(v, &all), at = 0;
 
     while (at < n) {
-        MsrBuffer part = { .head.nmsrs = n - at };
         int r;
 
-        memcpy(part.entries, b.entries + at, (n - at) * sizeof(b.entries[0]));
+        part.head.nmsrs = n - at;
+        memcpy(part.head.entries, all.head.entries + at, (n - at) * sizeof(struct kvm_msr_entry));
         r = os_kvm_call_ptr(v->fd, KVM_SET_MSRS, &part);
         at += r < 0 ? 1 : (unsigned)r + 1;
     }
@@ -299,7 +301,7 @@ static void get_msrs(KvmVcpu *v)
     b.head.nmsrs = n;
     r = os_kvm_call_ptr(v->fd, KVM_GET_MSRS, &b);
     for (int i = 0; i < r; i++) {
-        *cpu_x86_msr(cpu, b.entries[i].index) = b.entries[i].data;
+        *cpu_x86_msr(cpu, b.head.entries[i].index) = b.head.entries[i].data;
     }
 }
 
@@ -311,20 +313,24 @@ static uint64_t guest_time(const X86CPU *cpu)
 static void put_tsc(KvmVcpu *v)
 {
     const X86CPU *cpu = v->cpu->x86;
-    MsrBuffer b = { .head.nmsrs = 1 };
+    MsrBuffer b = { .room = { 0 } };
 
-    b.entries[0] = (struct kvm_msr_entry){ .index = MSR_TSC, .data = guest_time(cpu) + (uint64_t)cpu->tsc_offset };
+    b.head.nmsrs = 1;
+    b.head.entries[0] = (struct kvm_msr_entry){
+        .index = MSR_TSC, .data = guest_time(cpu) + (uint64_t)cpu->tsc_offset,
+    };
     (void)os_kvm_call_ptr(v->fd, KVM_SET_MSRS, &b);      /* without it the guest sees the host's */
 }
 
 static void get_tsc(KvmVcpu *v)
 {
     X86CPU *cpu = v->cpu->x86;
-    MsrBuffer b = { .head.nmsrs = 1 };
+    MsrBuffer b = { .room = { 0 } };
 
-    b.entries[0].index = MSR_TSC;
+    b.head.nmsrs = 1;
+    b.head.entries[0].index = MSR_TSC;
     if (os_kvm_call_ptr(v->fd, KVM_GET_MSRS, &b) == 1) {
-        cpu->tsc_offset = (int64_t)(b.entries[0].data - guest_time(cpu));
+        cpu->tsc_offset = (int64_t)(b.head.entries[0].data - guest_time(cpu));
     }
 }
 
