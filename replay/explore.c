@@ -2,7 +2,8 @@
 /*
  * The explorer: build the machine once, then fork a child for every schedule.
  *
- * The parent stands at the first quiet moment of the machine (everything built, no command read yet). A child leaves a
+ * The parent stands at the first quiet moment of the machine (everything built, no command read yet), or at the first
+ * after the client has sent a certain command (--from): until there every run is the default schedule. A child leaves a
  * record in shared memory: the deviations as they happen, so that even a crash leaves its schedule, and the outcome.
  * One process explores on one core; the front end starts one for each core with interleaved seeds.
  *
@@ -60,7 +61,7 @@ struct Explorer {
     RunRecord *run;             /* shared with the child */
     jmp_buf child;
     GHashTable *seen;           /* signatures already reported */
-    uint64_t typical_steps, k;
+    uint64_t typical_steps, k, k_before;     /* k_before: decisions of the part that all runs share */
     unsigned threads;
     uint64_t runs, failures;
     double started, reported, found_at;
@@ -129,7 +130,7 @@ void explorer_child_ended(Session *s, SimOutcome outcome, int status, const char
     g_autofree char *said = NULL, *signature = NULL;
     json_object *report;
 
-    r->decisions = MAX(r->decisions, sim_decisions());
+    r->decisions = MAX(r->decisions, sim_decisions() - s->explorer->k_before);
     if (outcome == SIM_EXIT && status == 0 && s->explorer->repeat) {
         s->explorer->repeat--;
         r->passed_before++;
@@ -459,6 +460,7 @@ Explorer *explorer_new(Session *s)
 
 void explorer_fork_here(Explorer *e)
 {
+    e->k_before = e->session->trace->unit ? 0 : sim_decisions();
     if (setjmp(e->child) == 0) {
         search(e);
     }

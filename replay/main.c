@@ -135,6 +135,11 @@ static void run_ended(Session *s, SimOutcome outcome, int status, const char *te
     g_autofree char *said = g_strdup(text), *stale = stale_words(s);
     json_object *report;
 
+    if (s->explorer) {          /* a run of a search ends elsewhere; this one never came to its start */
+        fprintf(stderr, "rondo-sim: the client never sent '%s', where the search was to begin: %s\n",
+                s->options.from ? s->options.from : "", said);
+        os_exit(2);
+    }
     outcome = session_judge(s, outcome, &said);
     report = report_build(outcome, status, said, !s->options.no_stacks);
     if (stale) {
@@ -210,9 +215,10 @@ __attribute__((noinline)) void replay_stop(void)
 
 static void event_explore(void *opaque, SchedThread *self)
 {
+    const char *from = session.options.from;
     bool quiet = session.trace->unit || (sim_thread_op(self)->kind == SCHED_K_POLL_SLEEP && sim_thread_id(self) == 0);
 
-    if (quiet) {
+    if (quiet && (!from || script_has_sent(session.script, from))) {
         sim_config()->oracle.event = NULL;
         explorer_fork_here(session.explorer);
     }
@@ -374,6 +380,7 @@ static bool parse_options(Options *o, int *argc, char ***argv, GError **errp)
         { "seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "First seed (default 1)", "N" },
         { "runs", 0, 0, G_OPTION_ARG_INT64, &o->runs, "Stop after so many schedules", "N" },
         { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o->seconds, "Stop after so much time", "S" },
+        { "from", 0, 0, G_OPTION_ARG_STRING, &o->from, "Search only from when the client has sent TEXT on", "TEXT" },
         { "depth", 0, 0, G_OPTION_ARG_INT, &o->depth, "PCT depth (default: 1, 2, 3 in turn)", "D" },
         { "job", 0, 0, G_OPTION_ARG_INT, &o->job, "This explorer's number, from 0", "N" },
         { "jobs", 0, 0, G_OPTION_ARG_INT, &o->jobs, "Explorers that share the seeds", "N" },
@@ -426,6 +433,7 @@ static void session_free(Session *s)
     g_free(o->log);
     g_free(o->out);
     g_free(o->strategy);
+    g_free(o->from);
     g_free(o->guest_gdb);
 }
 

@@ -18,6 +18,7 @@ typedef struct Said {
     char *channel;
     GString *partial;           /* bytes after the last newline */
     unsigned lines, replies;
+    uint64_t bytes;
     bool greeting;
     GPtrArray *events;          /* char *, one entry per event seen */
 } Said;
@@ -97,7 +98,8 @@ static void count_line(Script *s, Said *d, const char *line)
 
 static bool condition_holds(Script *s, const ScriptStep *step, const Condition *c)
 {
-    const Said *d = said_on(s, c->type == CONDITION_LINE ? c->name : step->channel);
+    bool other = c->type == CONDITION_LINE || c->type == CONDITION_BYTES;
+    const Said *d = said_on(s, other ? c->name : step->channel);
 
     switch (c->type) {
     case CONDITION_GREETING:
@@ -108,6 +110,8 @@ static bool condition_holds(Script *s, const ScriptStep *step, const Condition *
         return count_events(d, c->name) >= c->count;
     case CONDITION_LINE:
         return d->lines >= c->count;
+    case CONDITION_BYTES:
+        return d->bytes >= c->count;
     }
     return false;
 }
@@ -181,6 +185,20 @@ bool script_over(const Script *s)
     return true;
 }
 
+bool script_has_sent(const Script *s, const char *text)
+{
+    for (unsigned i = 0; i < s->trace->script->len; i++) {
+        const ScriptStep *step = s->trace->script->pdata[i];
+        gsize len = 0;
+        const char *data = step->data ? g_bytes_get_data(step->data, &len) : "";
+
+        if (step->done && g_strstr_len(data, (gssize)len, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 char *script_pending(const Script *s)
 {
     static const char *const words[] = { "connects to", "sends on", "closes" };
@@ -252,6 +270,7 @@ static void world_output(void *opaque, SimChannel *c, const void *buf, size_t le
     Said *d = said_on(s, sim_channel_name(c));
     const char *p = buf;
 
+    d->bytes += len;
     for (size_t i = 0; i < len; i++) {
         if (p[i] != '\n') {
             g_string_append_c(d->partial, p[i]);

@@ -21,6 +21,8 @@ void script_free(Script *s);
 SimWorld script_world(Script *s);
 /** script_over: every step has happened and the machine has read every byte. */
 bool script_over(const Script *s);
+/** script_has_sent: has a message with @text in it been sent? */
+bool script_has_sent(const Script *s, const char *text);
 /** script_pending: the first step that has not happened, as words; NULL if none. Caller g_free()s. */
 char *script_pending(const Script *s);
 

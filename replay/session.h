@@ -15,7 +15,7 @@ typedef enum SessionMode { MODE_LIVE, MODE_RECORD, MODE_REPLAY, MODE_EXPLORE } S
 
 typedef struct Options {
     SessionMode mode;
-    char *trace, *scenario, *result, *log, *images, *out, *strategy, *guest_gdb;
+    char *trace, *scenario, *result, *log, *images, *out, *strategy, *from, *guest_gdb;
     gint64 stop_at, guest_at, checkpoints, end_at, seed, runs, replays_max;
     double seconds;
     int depth, job, jobs;
@@ -50,8 +50,8 @@ SimOutcome session_judge(Session *s, SimOutcome outcome, char **text);
 /** explorer_new: prepare shared memory. @s borrowed. */
 Explorer *explorer_new(Session *s);
 /**
- * explorer_fork_here: called at the first quiet moment of the machine. In the parent it runs the whole search and exits
- * the process; in each child it returns, with that child's oracle installed.
+ * explorer_fork_here: called at the quiet moment of the machine from which on schedules differ. In the parent it runs
+ * the whole search and exits the process; in each child it returns, with that child's oracle installed.
  */
 void explorer_fork_here(Explorer *e);
 /** explorer_again: in a child, after a passed run of a unit: install the next seed's oracle. */

@@ -18,7 +18,7 @@ static void test_round_trip(void)
         "connect qmp0\n"
         "send 'qmp0#1' after=greeting data='{\"execute\": \"qmp_capabilities\"}'\n"
         "send 'qmp0#1' after=reply:1,event:STOP:2 data64=AAEC/w==\n"
-        "close 'qmp0#1' after='line:a b:c:3'\n"
+        "close 'qmp0#1' after='line:a b:c:3,bytes:serial0#1:58'\n"
         "switch thread='CPU 0/TCG' at=unlock object=bql n=4 to=main\n"
         "choose thread=main at=fault object=disk n=1 value=2\n"
         "slice thread='CPU 0/TCG' at=vcpu.slice object=cpu0 n=9 value=357\n"

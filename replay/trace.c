@@ -140,7 +140,7 @@ static bool parse_deviation(Trace *t, char **words, GError **errp)
     return true;
 }
 
-/* greeting | reply:K | event:NAME:K | line:CHANNEL:K */
+/* greeting | reply:K | event:NAME:K | line:CHANNEL:K | bytes:CHANNEL:K */
 static bool parse_condition(ScriptStep *s, const char *text, GError **errp)
 {
     const char *first = strchr(text, ':'), *last = strrchr(text, ':');      /* a channel's name may have its own */
@@ -155,8 +155,11 @@ static bool parse_condition(ScriptStep *s, const char *text, GError **errp)
         c.type = CONDITION_EVENT;
     } else if (named && !strcmp(type, "line")) {
         c.type = CONDITION_LINE;
+    } else if (named && !strcmp(type, "bytes")) {
+        c.type = CONDITION_BYTES;
     } else if (strcmp(text, "greeting") != 0) {
-        error_setg(errp, "unknown condition '%s' (use greeting, reply:K, event:NAME:K or line:CHANNEL:K)", text);
+        error_setg(errp, "unknown condition '%s' (use greeting, reply:K, event:NAME:K, line:CHANNEL:K or "
+                   "bytes:CHANNEL:K)", text);
         return false;
     }
     if (last && !g_ascii_string_to_unsigned(last + 1, 10, 1, UINT32_MAX, &count, NULL)) {
@@ -403,7 +406,7 @@ char *deviation_format(const Deviation *d)
 
 static void append_conditions(GString *out, const ScriptStep *s)
 {
-    static const char *const types[] = { "greeting", "reply", "event", "line" };
+    static const char *const types[] = { "greeting", "reply", "event", "line", "bytes" };
     g_autoptr(GString) list = g_string_new(NULL);
 
     for (unsigned i = 0; i < s->conditions->len; i++) {

@@ -21,7 +21,8 @@
  * "switch" reads: when T is about to do KIND to O for the K-th time, T2 goes first. Everything not listed follows the
  * default schedule (keep running the current thread until it blocks, then longest waiting first). "fair" says at which
  * step the schedule becomes round robin and at which a run that has not ended is a hang. Conditions:
- * greeting, reply:K, event:NAME:K (of the same channel), line:CHANNEL:K. Lines starting with # are comments.
+ * greeting, reply:K, event:NAME:K (of the same channel), line:CHANNEL:K, bytes:CHANNEL:K. Lines starting with # are
+ * comments.
  */
 #ifndef REPLAY_TRACE_H
 #define REPLAY_TRACE_H
@@ -48,11 +49,13 @@ typedef struct Deviation {
     bool missed;                /* came up, but could not be followed */
 } Deviation;
 
-typedef enum ConditionType { CONDITION_GREETING, CONDITION_REPLY, CONDITION_EVENT, CONDITION_LINE } ConditionType;
+typedef enum ConditionType {
+    CONDITION_GREETING, CONDITION_REPLY, CONDITION_EVENT, CONDITION_LINE, CONDITION_BYTES,
+} ConditionType;
 
 typedef struct Condition {
     ConditionType type;
-    char *name;                 /* event name, or channel of lines */
+    char *name;                 /* event name, or channel of lines or bytes */
     unsigned count;
 } Condition;
 

@@ -28,8 +28,11 @@ def test_top_level():
 
 def test_bug_folders_are_complete():
     folders = {p.parts[1] for p in files() if p.parts[0] == "bugs" and len(p.parts) == 3 and p.parts[1] != "eras"}
+    borrowed = {slug: bug["mutant_of"] for slug, bug in bugs().items() if "mutant_of" in bug}
     problems = [f"bugs/{d}: no {name}" for d in sorted(folders) for name in BUG_FILES
-                if not (ROOT / "bugs" / d / name).exists()]
+                if not (ROOT / "bugs" / d / name).exists() and not (name == "mutant.patch" and d in borrowed)]
+    problems += [f"bugs/{slug}: mutant_of names {other}, which has no mutant.patch" for slug, other in borrowed.items()
+                 if not (ROOT / "bugs" / other / "mutant.patch").exists()]
     fail_with(problems)
 
 

@@ -38,9 +38,12 @@ def load():
 @pytest.mark.parametrize("bug", BUGS, ids=lambda b: b.slug)
 def test_bug_repeats(bug, load):
     """The whole machine: idle runs are those of test_bugs.py; here with load, and with fixed addresses."""
+    if bug.heavy and os.environ.get("RONDO_INSTRUMENTED"):
+        pytest.skip("it boots a real firmware, which takes an instrumented build long")
     seen = set()
     with tools.scratch(bug.scenario) as folder:
         for program in (bug.mutant, "rondo-sim"):
-            runs = {tools.replay(program, bug.trace, folder, stacks=False)["digest"] for _ in range(5)}
+            times = 2 if bug.heavy else 5
+            runs = {tools.replay(program, bug.trace, folder, stacks=False)["digest"] for _ in range(times)}
             seen.add((program, frozenset(runs)))
             assert len(runs) == 1, f"{program} does not repeat"

@@ -29,6 +29,9 @@ class Bug:
     strategy: str = "pct"
     depth: int = 0
     budget_seconds: float = 60
+    search_from: str = ""
+    mutant_of: str = ""
+    heavy: bool = False
     peer: dict = field(default_factory=dict)
     sources: dict = field(default_factory=dict)
     _scenario: object = None
@@ -39,7 +42,7 @@ class Bug:
 
     @property
     def mutant(self):
-        return f"rondo-sim-{self.slug}"
+        return f"rondo-sim-{self.mutant_of or self.slug}"
 
     @property
     def scenario(self):
@@ -72,6 +75,7 @@ def load_bug(slug):
                    signature=expect["signature"], stacks=expect.get("stacks", []),
                    strategy=search.get("strategy", "pct"),
                    depth=search.get("depth", 0), budget_seconds=search.get("budget_seconds", 60),
+                   search_from=search.get("from", ""), mutant_of=d.get("mutant_of", ""), heavy=d.get("heavy", False),
                    peer=d.get("peer", {}), sources=d.get("sources", {}))
     except FileNotFoundError:
         raise Problem(f"no bug '{slug}': there is no {path.relative_to(SOURCE)}") from None

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Running the simulator: scratch folders, images, replays, recordings, explorers."""
 
+import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -56,6 +58,20 @@ class Env:
         shutil.copy(program(name), self.dir / name)
         return name
 
+    def firmware(self, path, digest, package):
+        """Copy a firmware image of the distribution, as it was when the trace was made; returns its file name here."""
+        path = Path(path)
+        if not path.exists():
+            raise Problem(f"{path} does not exist; run: apt-get install {package}")
+        data = path.read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if found != digest:
+            raise Problem(f"{path} is not the file that the trace was made with: its SHA-256 is {found}, and should be "
+                          f"{digest}; install {package}, or write the new hash into scenario.py and make the trace "
+                          "again with: replay/explore BUG --save")
+        (self.dir / path.name).write_bytes(data)
+        return path.name
+
     def rondo(self, args, client, timeout=30):
         """Run a machine on real threads to make something (a migration stream, say). client(vm) plays QMP and quits."""
         self.machine([str(program("rondo"))], args, client, timeout)
@@ -93,6 +109,7 @@ class Client:
         self.events = qmp.events
         self.conditions = []        # of each command after qmp_capabilities: ["event:STOP:1", ...]
         self._waited = []
+        self._ports = []
 
     def _arguments(self, arguments):
         self.conditions.append(self._waited)
@@ -113,6 +130,25 @@ class Client:
         same = [e for e in heard if e.get("event") == name]
         self._waited.append(f"event:{name}:{same.index(event) + 1}")
         return event
+
+    def wait_output(self, path, channel, text, timeout=600):
+        """Connect to the socket of a character device and wait until the guest has written @text. @channel: its name in
+        a trace, the label and the number of the connection."""
+        port = socket.socket(socket.AF_UNIX)
+        self._ports.append(port)
+        port.settimeout(timeout)
+        port.connect(os.path.relpath(Path(self.dir) / path))
+        said = b""
+        while text not in said:
+            more = port.recv(1)
+            if not more:
+                raise Problem(f"{path} was closed before the guest said {text!r}; it said {said!r}")
+            said += more
+        self._waited.append(f"bytes:{channel}:{len(said)}")
+
+    def close_ports(self):
+        for port in self._ports:
+            port.close()
 
     def wait_exit(self, timeout=30):
         return self.process.wait(timeout)
@@ -144,7 +180,11 @@ def machine(prefix, args, folder, timeout=30):
                 time.sleep(0.01)        # nothing announces the socket
             finally:
                 os.chdir(here)
-        yield Client(process, qmp, folder, stderr)
+        client = Client(process, qmp, folder, stderr)
+        try:
+            yield client
+        finally:
+            client.close_ports()
         process.wait(timeout)
     finally:
         if process.poll() is None:
@@ -227,13 +267,14 @@ def keep_waits(trace, conditions):
 
 
 def explore(binary, trace, folder, out, *, strategy="pct", seed=1, runs=0, seconds=0.0, depth=0, jobs=1,
-            keep_going=False, progress=None):
+            keep_going=False, progress=None, begin=""):
     """Search on `jobs` cores. Calls progress(totals) now and then. Returns (totals, [failure, ...])."""
     procs = []
     for job in range(jobs):
         cmd = [str(program(binary)), "--explore", str(trace), "--strategy", strategy, "--seed", str(seed),
                "--out", str(out),
                "--job", str(job), "--jobs", str(jobs), "--depth", str(depth)]
+        cmd += ["--from", begin] if begin else []
         cmd += ["--runs", str(-(-runs // jobs))] if runs else []
         cmd += ["--seconds", str(seconds)] if seconds else []
         cmd += ["--keep-going"] if keep_going else []
