@@ -77,6 +77,27 @@ static void test_report(void)
     vg_free(g);
 }
 
+/* However long a list is, the lock is not held for all of it; and neighbours are given back in one piece. */
+static void test_long_list(void)
+{
+    VGuest *g = balloon_new(NULL, 0);
+    uint64_t page = VG_DATA + 0x40000, last = page + 0x2000;
+
+    for (unsigned i = 0; i < 3; i++) {
+        fill(page + 4096 * i);
+    }
+    for (unsigned i = 0; i < 10000; i++) {
+        stl_le_phys(vg_mem(), VG_DATA + 4 * i, i == 9999 ? last >> 12 : (page >> 12) + (i & 1));
+    }
+    vg_out(g, 0, 0, VG_DATA, 40000);
+    vg_kick(0);
+    (void)vg_wait_used(g, 0, NULL);
+    g_assert_cmphex(ldq_le_phys(vg_mem(), page), ==, 0);
+    g_assert_cmphex(ldq_le_phys(vg_mem(), page + 4096 + 4088), ==, 0);
+    g_assert_cmphex(ldq_le_phys(vg_mem(), last), !=, 0);
+    vg_free(g);
+}
+
 static void on_change(int64_t actual)
 {
     g_assert_cmpint(actual, >=, 0);
@@ -132,6 +153,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/virtio-balloon/inflate", test_inflate);
     g_test_add_func("/virtio-balloon/report", test_report);
+    g_test_add_func("/virtio-balloon/long-list", test_long_list);
     g_test_add_func("/virtio-balloon/sizes", test_sizes);
     g_test_add_func("/virtio-balloon/stats", test_stats);
     return test_board_run();

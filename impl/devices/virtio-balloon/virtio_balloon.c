@@ -19,7 +19,9 @@
 #define BALLOON_PAGE_SIZE (1u << BALLOON_PAGE_BITS)
 #define BALLOON_CONFIG_SIZE 16          /* num_pages, actual, free_page_hint_cmd_id, poison_val */
 #define BALLOON_STAT_SIZE 10            /* tag, value */
-#define PAGES_MAX 65536
+/* The lock is held meanwhile. A driver gives 256 pages at a time; what is beyond these limits stays the guest's. */
+#define PAGES_MAX 8192                  /* of one element */
+#define PIECES_MAX 4096u                /* calls to the host in one pass; elements are finished */
 #define BURST 32
 
 static const char *const stat_names[VIRTIO_BALLOON_S_NR] = {
@@ -46,64 +48,78 @@ static uint64_t balloon_ram_size(void)
 
 /* ---- Pages ---- */
 
-/* The page at guest address @addr, if it is one (I1). */
-static void balloon_discard(VirtIOBalloon *s, hwaddr addr)
+/* Whole pages from guest address @addr on, as far as they are pages (I1). Returns how many pieces it took. */
+static unsigned balloon_discard(VirtIOBalloon *s, hwaddr addr, uint64_t len)
 {
-    MemoryRegionSection section = address_space_find(s->parent.dma_as, addr, BALLOON_PAGE_SIZE);
-    uint64_t offset = section.offset_within_region;
+    unsigned pieces = 0;
 
-    if (!section.mr || !memory_region_is_ram(section.mr) || section.readonly || memory_region_is_rom(section.mr) ||
-        memory_region_is_romd(section.mr) || section.size < BALLOON_PAGE_SIZE || offset % BALLOON_PAGE_SIZE) {
-        return;
+    while (len >= BALLOON_PAGE_SIZE && pieces < PIECES_MAX) {
+        MemoryRegionSection section = address_space_find(s->parent.dma_as, addr, len);
+        uint64_t offset = section.offset_within_region, n = MAX(section.size, 1) & ~(uint64_t)(BALLOON_PAGE_SIZE - 1);
+
+        if (section.mr && memory_region_is_ram(section.mr) && !section.readonly && !memory_region_is_rom(section.mr) &&
+            !memory_region_is_romd(section.mr) && n && offset % BALLOON_PAGE_SIZE == 0) {
+            ram_block_discard_range(section.mr->ram_block, offset, n);
+        }
+        n = MAX(n, BALLOON_PAGE_SIZE);
+        addr += n;
+        len -= n;
+        pieces++;
     }
-    ram_block_discard_range(section.mr->ram_block, offset, BALLOON_PAGE_SIZE);
+    return pieces;
 }
 
-static void balloon_inflate(VirtIOBalloon *s, const VirtQueueElement *elem)
+/* Neighbours go together: it is the calls to the host that take time. */
+static unsigned balloon_inflate(VirtIOBalloon *s, const VirtQueueElement *elem)
 {
-    size_t pages = MIN(iov_size(elem->out_sg, elem->out_num) / 4, PAGES_MAX);
+    size_t pages = MIN(iov_size(elem->out_sg, elem->out_num) / 4, PAGES_MAX), run;
     g_autofree uint8_t *pfns = g_malloc(4 * pages + 1);
+    unsigned pieces = 0;
 
     (void)iov_to_buf(elem->out_sg, elem->out_num, 0, pfns, 4 * pages);      /* it is that long */
-    for (size_t i = 0; i < pages; i++) {
-        balloon_discard(s, (hwaddr)ld32_le(pfns + 4 * i) << BALLOON_PAGE_BITS);
+    for (size_t i = 0; i < pages; i += run) {
+        uint64_t pfn = ld32_le(pfns + 4 * i);
+
+        for (run = 1; i + run < pages && ld32_le(pfns + 4 * (i + run)) == pfn + run; run++) {
+        }
+        pieces += balloon_discard(s, pfn << BALLOON_PAGE_BITS, (uint64_t)run << BALLOON_PAGE_BITS);
     }
+    return pieces;
 }
 
 /* Free pages of the guest, by where they are instead of by number. */
-static void balloon_report(VirtIOBalloon *s, const VirtQueueElement *elem)
+static unsigned balloon_report(VirtIOBalloon *s, const VirtQueueElement *elem)
 {
-    size_t left = PAGES_MAX;
+    unsigned pieces = 0;
 
     /* The guest counts on free pages to be filled with the value it named: zeroes would not do. */
     if (s->poison_val) {
-        return;
+        return 0;
     }
-    for (unsigned i = 0; i < elem->in_num && left; i++) {
+    for (unsigned i = 0; i < elem->in_num && pieces < PIECES_MAX; i++) {
         hwaddr addr = QEMU_ALIGN_UP(elem->in_addr[i], BALLOON_PAGE_SIZE);
         hwaddr end = elem->in_addr[i] + elem->in_sg[i].iov_len;
 
-        for (; addr + BALLOON_PAGE_SIZE <= end && left; addr += BALLOON_PAGE_SIZE, left--) {
-            balloon_discard(s, addr);
-        }
+        pieces += addr < end ? balloon_discard(s, addr, end - addr) : 0;
     }
+    return pieces;
 }
 
 /* Returns true if there may be more. */
 static bool balloon_serve(VirtIOBalloon *s, VirtQueue *vq)
 {
-    unsigned n = 0;
+    unsigned n = 0, pieces = 0;
 
-    while (n < BURST && virtio_balloon_active(s)) {
+    while (n < BURST && pieces < PIECES_MAX && virtio_balloon_active(s)) {
         VirtQueueElement *elem = virtqueue_pop(vq, sizeof(*elem));
 
         if (!elem) {
             break;
         }
         if (vq == s->ivq) {
-            balloon_inflate(s, elem);
+            pieces += balloon_inflate(s, elem);
         } else if (vq == s->reporting_vq) {
-            balloon_report(s, elem);
+            pieces += balloon_report(s, elem);
         }                       /* a page that is taken back needs nothing: it is there when it is written */
         virtqueue_push(vq, elem, 0);
         g_free(elem);
@@ -112,7 +128,7 @@ static bool balloon_serve(VirtIOBalloon *s, VirtQueue *vq)
     if (n) {
         virtio_notify(&s->parent, vq);
     }
-    return n == BURST;
+    return n == BURST || pieces >= PIECES_MAX;
 }
 
 static void balloon_handle_output(VirtIODevice *vdev, VirtQueue *vq)
