@@ -4,13 +4,13 @@
  */
 #include "devices/virtio-serial/virtio_serial.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/iov.h"
 
 #define CONTROL_HDR 8           /* id, event, value */
-#define CONTROL_MAX 512
 #define CONTROL_BURST 64
 
 /* ---- To the guest ---- */
@@ -44,7 +44,7 @@ void virtio_serial_send_control(VirtIOSerial *vser, uint32_t nr, uint16_t event,
     size_t name_len = name ? strlen(name) + 1 : 0;
     g_autofree uint8_t *msg = NULL;
 
-    if (!virtio_serial_multiport(vser) || vser->control.length >= CONTROL_MAX) {
+    if (!virtio_serial_multiport(vser) || vser->control.length >= VIRTIO_SERIAL_CONTROL_MAX) {
         return;
     }
     msg = g_malloc0(CONTROL_HDR + name_len);
@@ -56,6 +56,37 @@ void virtio_serial_send_control(VirtIOSerial *vser, uint32_t nr, uint16_t event,
     }
     g_queue_push_tail(&vser->control, g_bytes_new(msg, CONTROL_HDR + name_len));
     virtio_serial_flush_control(vser);
+}
+
+void virtio_serial_save_control(VirtIOSerial *vser)
+{
+    vser->n_saved = 0;
+    for (const GList *l = vser->control.head; l; l = l->next) {
+        const uint8_t *msg = g_bytes_get_data(l->data, NULL);
+
+        vser->saved[vser->n_saved++] = ld64_le(msg);        /* a name is the port's, which the other side has too */
+    }
+}
+
+int virtio_serial_load_control(VirtIOSerial *vser)
+{
+    g_queue_clear_full(&vser->control, (GDestroyNotify)g_bytes_unref);
+    if (vser->n_saved > VIRTIO_SERIAL_CONTROL_MAX) {
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < vser->n_saved; i++) {
+        uint32_t nr = (uint32_t)vser->saved[i];
+        uint16_t event = vser->saved[i] >> 32 & 0xffff;
+        const VirtIOSerialPort *port = nr < vser->max_ports ? vser->ports[nr] : NULL;
+
+        if (nr >= vser->max_ports || event > VIRTIO_CONSOLE_PORT_NAME ||
+            (event == VIRTIO_CONSOLE_PORT_NAME && !(port && port->name))) {
+            return -EINVAL;
+        }
+        virtio_serial_send_control(vser, nr, event, vser->saved[i] >> 48,
+                                   event == VIRTIO_CONSOLE_PORT_NAME ? port->name : NULL);
+    }
+    return 0;
 }
 
 void virtio_serial_handle_control_in(VirtIODevice *vdev, VirtQueue *vq)

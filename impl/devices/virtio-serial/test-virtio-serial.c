@@ -6,9 +6,11 @@
  */
 #include "devices/virtio-serial/virtio_serial.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "devices/test-virtio-guest.h"
+#include "migration/vmstate.h"
 #include "monitor/chardev_int.h"
 
 #define MULTI (UINT64_C(1) << VIRTIO_CONSOLE_F_MULTIPORT)
@@ -189,6 +191,50 @@ static void test_protocol(void)
     serial_free(&s);
 }
 
+static int move(Serial *s, unsigned n_saved, GError **errp)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    QEMUFile *f = qemu_fopen_memory(bytes, true);
+    const VMStateDescription *vmsd = virtio_serial_class.vmsd;
+    int r;
+
+    g_assert_cmpint(vmstate_save_state(f, vmsd, s->vser, errp), ==, 0);
+    g_assert_cmpuint(s->vser->n_saved, ==, n_saved);
+    g_assert_cmpint(qemu_fclose(f), ==, 0);
+    g_queue_clear_full(&s->vser->control, (GDestroyNotify)g_bytes_unref);
+    f = qemu_fopen_memory(bytes, false);
+    r = vmstate_load_state(f, vmsd, s->vser, vmsd->version_id, errp);
+    (void)qemu_fclose(f);
+    return r;
+}
+
+/* Messages that no buffer was there for come along. */
+static void test_messages_move(void)
+{
+    Serial s = serial_new(MULTI);
+    GError *err = NULL;
+
+    send_control(&s, UINT32_MAX, VIRTIO_CONSOLE_DEVICE_READY, 1);
+    send_control(&s, 1, VIRTIO_CONSOLE_PORT_READY, 1);
+    g_assert_cmpint(vm_stop(RUN_STATE_PAUSED), ==, 0);
+    g_assert_cmpint(move(&s, 4, &err), ==, 0);
+    vm_start();
+    give_control_buffers(&s);
+    expect_control(&s, 0, VIRTIO_CONSOLE_PORT_ADD, 1);
+    expect_control(&s, 1, VIRTIO_CONSOLE_PORT_ADD, 1);
+    expect_control(&s, 1, VIRTIO_CONSOLE_PORT_NAME, 1);
+    expect_control(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+    g_assert_cmpint(vm_stop(RUN_STATE_PAUSED), ==, 0);
+    s.vser->n_saved = VIRTIO_SERIAL_CONTROL_MAX + 1;            /* a crafted stream */
+    g_assert_cmpint(virtio_serial_load_control(s.vser), ==, -EINVAL);
+    s.vser->n_saved = 1;
+    s.vser->saved[0] = s.vser->max_ports;
+    g_assert_cmpint(virtio_serial_load_control(s.vser), ==, -EINVAL);
+    s.vser->saved[0] = (uint64_t)VIRTIO_CONSOLE_PORT_NAME << 32 | 7;
+    g_assert_cmpint(virtio_serial_load_control(s.vser), ==, -EINVAL);
+    serial_free(&s);
+}
+
 static void test_from_guest(void)
 {
     Serial s = serial_new(MULTI);
@@ -298,6 +344,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/virtio-serial/protocol", test_protocol);
+    g_test_add_func("/virtio-serial/messages-move", test_messages_move);
     g_test_add_func("/virtio-serial/from-guest", test_from_guest);
     g_test_add_func("/virtio-serial/to-guest", test_to_guest);
     g_test_add_func("/virtio-serial/single-port", test_single_port);

@@ -159,6 +159,12 @@ static void virtio_serial_unrealize(VirtIODevice *vdev)
 /* ---- State ---- */
 
 /* Messages that wait are not saved: what they would have told is told again by comparing both sides' connections. */
+static int virtio_serial_pre_save(void *opaque)
+{
+    virtio_serial_save_control(opaque);
+    return 0;
+}
+
 static int virtio_serial_post_load(void *opaque, int version_id)
 {
     VirtIOSerial *vser = opaque;
@@ -168,7 +174,9 @@ static int virtio_serial_post_load(void *opaque, int version_id)
         vser->guest_open = vser->host_open = 0;
         return -EINVAL;
     }
-    g_queue_clear_full(&vser->control, (GDestroyNotify)g_bytes_unref);
+    if (virtio_serial_load_control(vser) < 0) {
+        return -EINVAL;
+    }
     for (unsigned i = 0; i < vser->max_ports; i++) {
         VirtIOSerialPort *port = vser->ports[i];
         bool open = vser->guest_open & 1u << i;
@@ -189,8 +197,9 @@ static int virtio_serial_post_load(void *opaque, int version_id)
 
 static const VMStateDescription vmstate_virtio_serial = {
     .name = "virtio-console",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
+    .pre_save = virtio_serial_pre_save,
     .post_load = virtio_serial_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_VIRTIO_DEVICE(parent, VirtIOSerial),
@@ -198,6 +207,8 @@ static const VMStateDescription vmstate_virtio_serial = {
         VMSTATE_UINT32(guest_open, VirtIOSerial),
         VMSTATE_UINT32(host_open, VirtIOSerial),
         VMSTATE_UINT64_ARRAY(tx_offset, VirtIOSerial, VIRTIO_SERIAL_MAX_PORTS),
+        VMSTATE_UINT32(n_saved, VirtIOSerial),
+        VMSTATE_UINT64_ARRAY(saved, VirtIOSerial, VIRTIO_SERIAL_CONTROL_MAX),
         VMSTATE_END_OF_LIST()
     },
 };

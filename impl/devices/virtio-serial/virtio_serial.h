@@ -32,6 +32,9 @@
 #define VIRTIO_CONSOLE_PORT_NAME 7
 
 #define VIRTIO_CONSOLE_BAD_ID UINT32_MAX
+
+/* Control messages that may wait for the guest. */
+#define VIRTIO_SERIAL_CONTROL_MAX 512
 #define VIRTIO_SERIAL_MAX_PORTS 31
 
 typedef struct VirtIOSerial VirtIOSerial;
@@ -68,6 +71,9 @@ struct VirtIOSerial {
     uint32_t guest_open;        /* bit n: the guest has port n open */
     uint32_t host_open;         /* bit n: what the guest was last told of our side */
     uint64_t tx_offset[VIRTIO_SERIAL_MAX_PORTS];        /* (I1) */
+    /* Only for the stream: the messages that wait, each as port, event << 32 and value << 48. */
+    uint32_t n_saved;
+    uint64_t saved[VIRTIO_SERIAL_CONTROL_MAX];
 };
 
 /** virtio_serial_port_is_console: is it a virtconsole? */
@@ -80,6 +86,9 @@ bool virtio_serial_active(const VirtIOSerial *vser);
 
 /** virtio_serial_send_control: @name: appended, may be NULL. Nothing without a multiport driver. */
 void virtio_serial_send_control(VirtIOSerial *vser, uint32_t nr, uint16_t event, uint16_t value, const char *name);
+/** virtio_serial_save_control / load: the messages that wait, to and from the fields for the stream. -EINVAL. */
+void virtio_serial_save_control(VirtIOSerial *vser);
+int virtio_serial_load_control(VirtIOSerial *vser);
 /** virtio_serial_flush_control: into buffers that the guest has given. */
 void virtio_serial_flush_control(VirtIOSerial *vser);
 void virtio_serial_handle_control_in(VirtIODevice *vdev, VirtQueue *vq);
