@@ -56,7 +56,10 @@ static void gdb_event(GdbStub *s, GdbEvent e)
     case GDB_EVENT_ACK:
         return;
     case GDB_EVENT_NACK:
-        s->host->write(s, s->sent->str, s->sent->len);
+        /* Without acknowledgements the debugger still says so when it waits for long: the answer is on its way. */
+        if (!s->no_ack) {
+            s->host->write(s, s->sent->str, s->sent->len);
+        }
         return;
     case GDB_EVENT_BAD:
         if (!s->no_ack) {

@@ -197,6 +197,25 @@ static void test_backwards(void)
     g_string_free(n->said, TRUE);
 }
 
+/* A debugger that has waited for long asks for the last answer again, which is of another question. */
+static void test_impatience(void)
+{
+    g_autofree Noted *n = g_new0(Noted, 1);
+
+    n->said = g_string_new(NULL);
+    gdb_stub_init(&n->stub, &both_ways);
+    ask(n, &both_ways, "bx");
+    g_string_truncate(n->said, 0);
+    gdb_feed(&n->stub, '-');
+    g_assert_cmpstr(n->said->str, !=, "");
+    ask(n, &both_ways, "QStartNoAckMode");
+    g_string_truncate(n->said, 0);
+    gdb_feed(&n->stub, '-');
+    g_assert_cmpstr(n->said->str, ==, "");
+    gdb_stub_cleanup(&n->stub);
+    g_string_free(n->said, TRUE);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -207,5 +226,6 @@ int main(int argc, char **argv)
     g_test_add_func("/gdbstub/registers", test_registers);
     g_test_add_func("/gdbstub/register-order", test_register_order);
     g_test_add_func("/gdbstub/backwards", test_backwards);
+    g_test_add_func("/gdbstub/impatience", test_impatience);
     return g_test_run();
 }
