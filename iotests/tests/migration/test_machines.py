@@ -23,7 +23,8 @@ def test_move(vm, image, counting, requires, tmp_path, machine, device):
     def host(*args):
         made = vm(machine=machine, serial=True, args=[
             "-m", "4", "-bios", build_dir() / "iotests" / "guests" / "counter.bin",
-            "-blockdev", f"driver=qcow2,node-name=disk0,file.driver=file,file.filename={disk}", "-device", device, *args])
+            "-blockdev", f"driver=qcow2,node-name=disk0,file.driver=file,file.filename={disk}",
+            "-device", device, *args])
         made.qmp("migrate-set-capabilities", {"capabilities": EVENTS})
         return made
 
