@@ -247,10 +247,9 @@ static void do_port_io(KvmVcpu *v)
     }
 }
 
-static CpuExitReason give_up(KvmVcpu *v, const char *what, uint64_t code)
+static CpuExitReason give_up(const char *what, uint64_t code)
 {
     g_printerr("rondo: KVM: %s 0x%" PRIx64 "\n", what, code);
-    v->dump = true;
     return CPU_EXIT_ERROR;
 }
 
@@ -285,14 +284,14 @@ static bool handle_exit(KvmVcpu *v, CpuExitReason *reason)
             v->by_software = true;       /* an instruction that the kernel does not know how to emulate */
             *reason = CPU_EXIT_REQUEST;
         } else {
-            *reason = give_up(v, "internal error, suberror", run->internal.suberror);
+            *reason = give_up("internal error, suberror", run->internal.suberror);
         }
         return false;
     case KVM_EXIT_FAIL_ENTRY:
-        *reason = give_up(v, "entry failed, hardware error", run->fail_entry.hardware_entry_failure_reason);
+        *reason = give_up("entry failed, hardware error", run->fail_entry.hardware_entry_failure_reason);
         return false;
     default:
-        *reason = give_up(v, "unhandled exit", run->exit_reason);
+        *reason = give_up("unhandled exit", run->exit_reason);
         return false;
     }
 }
@@ -334,7 +333,7 @@ static CpuExitReason run_in_kernel(KvmVcpu *v)
             (void)apic_tpr(v->cpu->x86, (int)(v->run->cr8 & 15));
         }
         if (r < 0 && r != -EINTR && r != -EAGAIN) {
-            return give_up(v, "KVM_RUN failed, error", (uint64_t)-r);
+            return give_up("KVM_RUN failed, error", (uint64_t)-r);
         }
         if (r >= 0 && !handle_exit(v, &reason)) {
             break;
@@ -396,7 +395,7 @@ static CpuExitReason kvm_exec(CPUState *cpu, uint64_t budget)
         g_printerr("rondo: KVM does not give the state of processor %u\n", cpu->cpu_index);
         return kvm_error(cpu);
     }
-    if (v->dump) {
+    if (reason == CPU_EXIT_ERROR) {
         return kvm_error(cpu);
     }
     x86->halted = v->halt;

@@ -46,7 +46,6 @@ typedef struct KvmVcpu {
     bool in_io;              /* the kernel still has to finish an access that we did for it */
     bool halt;               /* it left by hlt */
     bool by_software;        /* the next instruction is not for the kernel */
-    bool dump;               /* the error is not the state's; show it */
     bool new_state;          /* X86CPU was changed from outside: its time counts */
     struct kvm_vcpu_events events;   /* as of the last kvm_get_registers() */
 } KvmVcpu;
