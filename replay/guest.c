@@ -139,7 +139,9 @@ static void keep(Guest *g)
     w->c_cpu = g->stub.c_cpu;
     w->next_thread = g->stub.next_thread;
     w->n_points = g->stub.points->len;
-    memcpy(w->points, g->stub.points->data, w->n_points * sizeof(GdbPoint));
+    if (w->n_points) {
+        memcpy(w->points, g->stub.points->data, w->n_points * sizeof(GdbPoint));
+    }
 }
 
 /* In a copy that goes on: the conversation is where its predecessor left it. */

@@ -35,7 +35,7 @@ class Session:
         with subprocess.Popen(cmd, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as sim:
             try:
                 assert "waiting for a debugger" in sim.stderr.readline()
-                line = ["gdb", "-nx", "-q", "-batch", "-ex", "set pagination off", "-ex",
+                line = ["gdb", "-nx", "-q", "-batch", "-ex", "set pagination off", "-ex", "set remotetimeout 60", "-ex",
                         "target remote g.sock"]
                 for c in commands:
                     line += ["-ex", c]
