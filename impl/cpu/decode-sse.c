@@ -154,7 +154,7 @@ static void set_operand(Decoder *d, unsigned i, uint8_t *reg)
         break;
     case KIND_MEM:
         decode_set_mem(d, o);
-        if (!d->in->size) {
+        if (!d->in->size && o->size <= 128) {       /* a line or an image is for its handler to know */
             d->in->size = (uint8_t)(o->size / 8);
         }
         break;

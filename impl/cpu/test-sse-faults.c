@@ -153,6 +153,19 @@ static void test_load_across_a_missing_page(void)
     g_assert_cmphex(tc.cpu->fpu.cw, ==, FPU_CW_RESET);
 }
 
+/* What an instruction touches may be a line of the cache or an image: no size that a handler could take for an operand. */
+static void test_sizes(void)
+{
+    static const uint8_t code[][4] = { { 0x0f, 0xae, 0x3b }, { 0x66, 0x0f, 0xae, 0x3b }, { 0x0f, 0xae, 0x03 } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(code); i++) {
+        Insn in;
+
+        g_assert_cmpint(insn_decode(64, code[i], sizeof(code[i]), 0, &in), ==, DECODE_OK);
+        g_assert_cmpuint(in.size, <=, 16);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -163,5 +176,6 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/cpu/sse-faults/store-across-a-missing-page", test_store_across_a_missing_page);
     g_test_add_func("/cpu/sse-faults/load-across-a-missing-page", test_load_across_a_missing_page);
+    g_test_add_func("/cpu/sse-faults/sizes", test_sizes);
     return test_cpu_run(8 * MiB);
 }
