@@ -153,7 +153,7 @@ static void test_load_across_a_missing_page(void)
     g_assert_cmphex(tc.cpu->fpu.cw, ==, FPU_CW_RESET);
 }
 
-/* What an instruction touches may be a line of the cache or an image: no size that a handler could take for an operand. */
+/* What an instruction touches may be a cache line or an image: that is no size of an operand. */
 static void test_sizes(void)
 {
     static const uint8_t code[][4] = { { 0x0f, 0xae, 0x3b }, { 0x66, 0x0f, 0xae, 0x3b }, { 0x0f, 0xae, 0x03 } };
