@@ -79,9 +79,11 @@ int virtio_serial_load_control(VirtIOSerial *vser)
         uint16_t event = vser->saved[i] >> 32 & 0xffff;
         const VirtIOSerialPort *port = nr < vser->max_ports ? vser->ports[nr] : NULL;
 
-        if (nr >= vser->max_ports || event > VIRTIO_CONSOLE_PORT_NAME ||
-            (event == VIRTIO_CONSOLE_PORT_NAME && !(port && port->name))) {
+        if (nr >= vser->max_ports || event > VIRTIO_CONSOLE_PORT_NAME) {
             return -EINVAL;
+        }
+        if (event == VIRTIO_CONSOLE_PORT_NAME && !(port && port->name)) {
+            continue;       /* the port was unplugged since, and that message is on its way, too */
         }
         virtio_serial_send_control(vser, nr, event, vser->saved[i] >> 48,
                                    event == VIRTIO_CONSOLE_PORT_NAME ? port->name : NULL);

@@ -158,13 +158,13 @@ static void virtio_serial_unrealize(VirtIODevice *vdev)
 
 /* ---- State ---- */
 
-/* Messages that wait are not saved: what they would have told is told again by comparing both sides' connections. */
 static int virtio_serial_pre_save(void *opaque)
 {
     virtio_serial_save_control(opaque);
     return 0;
 }
 
+/* Whether the host's sides are open may be different here: the guest is told. */
 static int virtio_serial_post_load(void *opaque, int version_id)
 {
     VirtIOSerial *vser = opaque;
