@@ -7,6 +7,9 @@
  *
  * Context: BQL; the timer of counter 0 fires in the main loop.
  * I1  The timer is armed exactly while counter 0 is in a mode whose output will still change.
+ * I2  However often the output changed since the timer last ran, it makes two changes and goes on from the present: an
+ *     interrupt controller remembers one edge, and a guest must not be able to ask for more of them than we can make.
+ * I3  load_time is never after the present.
  * Source: Intel 8254 data sheet.
  */
 #include "aio/timer.h"
@@ -128,14 +131,21 @@ static void pit_update_irq(PITState *s, int64_t now)
 }
 
 /*
- * Every change is made, as of the time it was due: the low pulse of a rate generator lasts less than a microsecond,
- * and a timer that comes later than that would see no edge at all.
+ * A change is made as of the time it was due: the low pulse of a rate generator lasts less than a microsecond, and a
+ * timer that comes later than that would see no edge at all. Two of them are an edge; what came after both is skipped.
  */
 static void pit_irq_timer(void *opaque)
 {
     PITState *s = opaque;
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
     pit_update_irq(s, s->next_change);
+    if (timer_pending(&s->irq_timer) && s->next_change <= now) {
+        pit_update_irq(s, s->next_change);
+    }
+    if (timer_pending(&s->irq_timer) && s->next_change <= now) {
+        pit_update_irq(s, now);
+    }
 }
 
 static void pit_load_count(PITState *s, PITChannel *c, unsigned val)
@@ -328,7 +338,7 @@ static int pit_channel_post_load(void *opaque, int version_id)
     PITChannel *c = opaque;
 
     if (c->count < 1 || c->count > 0x10001 || c->mode > 5 || c->rw_mode > 3 || c->count_latched > 2 ||
-        c->load_time < 0) {
+        c->load_time < 0 || c->load_time > qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL)) {
         return -EINVAL;
     }
     return 0;
