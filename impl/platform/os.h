@@ -102,7 +102,7 @@ int os_set_nonblock(int fd, bool nonblock) G_GNUC_WARN_UNUSED_RESULT;
 int os_addr_check(const char *addr) G_GNUC_WARN_UNUSED_RESULT;
 /** os_listen: non-blocking. A path that exists as a socket is replaced. -EADDRNOTAVAIL: host not found. */
 int os_listen(const char *addr) G_GNUC_WARN_UNUSED_RESULT;
-/** os_accept: the new descriptor is non-blocking. -EAGAIN: nobody waits. */
+/** os_accept: the new descriptor is non-blocking. -EAGAIN: nobody waits. -EMFILE, -ENFILE: one who did is refused. */
 int os_accept(int listener) G_GNUC_WARN_UNUSED_RESULT;
 /** os_connect: blocks. The descriptor is left blocking. */
 int os_connect(const char *addr) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Stream sockets named by a text address. No state; any thread; os_connect and name lookups block. */
+/* Stream sockets named by a text address. Any thread; os_connect and name lookups block. */
 #include "platform/os.h"
 #include "base/assert.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -154,11 +155,46 @@ static int tcp_open(const char *text, bool passive)
     return r;
 }
 
+/* For the day on which there is no other descriptor: see refuse_one(). -1: there is none. */
+static int spare_fd = -1;
+
+static void put_spare(void)
+{
+    int fd, none = -1;
+
+    if (__atomic_load_n(&spare_fd, __ATOMIC_RELAXED) >= 0) {
+        return;
+    }
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && !__atomic_compare_exchange_n(&spare_fd, &none, fd, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        os_close(fd);
+    }
+}
+
+/*
+ * A connection that cannot be taken leaves its listener readable, and the loop that polls it spins. So it is taken
+ * in the place of the spare descriptor, and closed: its peer learns at once, and the next one waits its turn.
+ */
+static void refuse_one(int listener)
+{
+    int fd = __atomic_exchange_n(&spare_fd, -1, __ATOMIC_RELAXED);
+
+    if (fd >= 0) {
+        os_close(fd);
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0) {
+            os_close(fd);
+        }
+    }
+    put_spare();
+}
+
 int os_listen(const char *addr)
 {
     if (os_addr_check(addr) < 0) {
         return -EINVAL;
     }
+    put_spare();
     return addr[0] == 'u' ? unix_listen(addr + strlen("unix:")) : tcp_open(addr + strlen("tcp:"), true);
 }
 
@@ -173,13 +209,17 @@ int os_connect(const char *addr)
 int os_accept(int listener)
 {
     static const int on = 1;
-    int fd;
+    int fd, err;
 
     do {
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (fd < 0) {
-        return -errno;
+        err = errno;
+        if (err == EMFILE || err == ENFILE) {
+            refuse_one(listener);
+        }
+        return -err;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));     /* fails on a unix socket */
     return fd;

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char *path;
@@ -145,6 +146,45 @@ static void test_signal_becomes_event(void)
     os_close(fd);
 }
 
+static bool readable(int fd, int timeout_ms)
+{
+    GPollFD pfd = { .fd = fd, .events = G_IO_IN };
+
+    return g_poll(&pfd, 1, timeout_ms) == 1;
+}
+
+/* No descriptor is left: the peer is told, and the listener does not stay readable, or its loop would spin. */
+static void test_accept_without_descriptors(void)
+{
+    int listener = os_listen("tcp:127.0.0.1:0");
+    g_autofree char *addr = os_bound_address(listener);
+    struct rlimit old, none = { 0 };
+    int first = os_connect(addr), second, fd;
+    char c;
+
+    g_assert_cmpint(first, >=, 0);
+    g_assert_true(readable(listener, -1));
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &old), ==, 0);
+    none.rlim_cur = first + 1;              /* the lowest free one was taken last */
+    none.rlim_max = old.rlim_max;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &none), ==, 0);
+    g_assert_cmpint(os_accept(listener), ==, -EMFILE);
+    g_assert_false(readable(listener, 0));
+    g_assert_true(readable(first, -1));
+    g_assert_cmpint(os_read(first, &c, 1), ==, 0);
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &old), ==, 0);
+
+    second = os_connect(addr);
+    g_assert_cmpint(second, >=, 0);
+    g_assert_true(readable(listener, -1));
+    fd = os_accept(listener);
+    g_assert_cmpint(fd, >=, 0);
+    os_close(fd);
+    os_close(second);
+    os_close(first);
+    os_close(listener);
+}
+
 static void test_child(void)
 {
     static const char *const argv[] = { "sh", "-c", "kill -TERM $$", NULL };
@@ -191,6 +231,7 @@ int main(int argc, char **argv)
     g_test_add_func("/os/read-own-memory", test_read_own_memory);
     g_test_add_func("/os/poll-and-eventfd", test_poll_and_eventfd);
     g_test_add_func("/os/signal-becomes-event", test_signal_becomes_event);
+    g_test_add_func("/os/accept-without-descriptors", test_accept_without_descriptors);
     g_test_add_func("/os/child", test_child);
     status = g_test_run();
     g_unlink(path);
