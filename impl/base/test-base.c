@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/id.h"
 #include "base/iov.h"
 
 #include <stdio.h>
@@ -121,6 +122,19 @@ static void test_vector_of_one_buffer(void)
     g_assert_cmpuint(qemu_iovec_to_buf(&qiov, 8, out, 3), ==, 0);
 }
 
+static void test_ids(void)
+{
+    g_assert_true(id_wellformed("a"));
+    g_assert_true(id_wellformed("Disk-0.a_b"));
+    g_assert_false(id_wellformed(""));
+    g_assert_false(id_wellformed("0a"));
+    g_assert_false(id_wellformed("_a"));
+    g_assert_false(id_wellformed("a b"));
+    g_assert_false(id_wellformed("a/b"));
+    g_assert_false(id_wellformed("#block000"));
+    g_assert_false(id_wellformed("\xc3\xa4"));
+}
+
 static void test_errors(void)
 {
     GError *err = NULL;
@@ -173,6 +187,7 @@ int main(int argc, char **argv)
     g_test_add_func("/base/buffer-is-zero", test_buffer_is_zero);
     g_test_add_func("/base/vector-copies", test_vector_copies);
     g_test_add_func("/base/vector-of-one-buffer", test_vector_of_one_buffer);
+    g_test_add_func("/base/ids", test_ids);
     g_test_add_func("/base/errors", test_errors);
     g_test_add_func("/base/assertion-text", test_assertion_text);
     g_test_add_func("/base/fatal-handler", test_fatal_handler);

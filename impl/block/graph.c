@@ -10,6 +10,7 @@
  */
 #include "block/state.h"
 #include "aio/main_loop.h"
+#include "base/id.h"
 
 struct BdrvOpBlocker {
     GError *reason;                 /* borrowed; compared by address */
@@ -70,19 +71,6 @@ BlockDriverState *bdrv_new(void)
     }
     QTAILQ_INSERT_TAIL(&s->all_nodes, bs, bs_list);
     return bs;
-}
-
-static bool id_wellformed(const char *id)
-{
-    if (!g_ascii_isalpha(*id)) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 bool bdrv_assign_node_name(BlockDriverState *bs, const char *node_name, GError **errp)

@@ -8,6 +8,7 @@
  * Owns: the list of jobs, the job lock (a leaf, except that the observer is called under it).
  */
 #include "block/job_int.h"
+#include "base/id.h"
 #include "block/state.h"
 
 static const char *const status_names[JOB_STATUS__MAX] = {
@@ -224,19 +225,6 @@ bool job_user_paused(Job *job)
 
 /* ---- Creation and references ---- */
 
-static bool id_valid(const char *id)
-{
-    if (!g_ascii_isalpha(*id)) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void sleep_timer_cb(void *opaque)
 {
     job_enter(opaque);
@@ -254,7 +242,7 @@ static bool check_id(const char *job_id, int flags, GError **errp)
         error_setg(errp, "Cannot specify job ID for internal job");
         return false;
     }
-    if (!id_valid(job_id)) {
+    if (!id_wellformed(job_id)) {
         error_setg(errp, "Invalid job ID '%s'", job_id);
         return false;
     }

@@ -6,20 +6,8 @@
 
 #include <string.h>
 
+#include "base/id.h"
 #include "devices/device_int.h"
-
-static bool qdev_id_is_wellformed(const char *id)
-{
-    if (!g_ascii_isalpha(*id)) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static BusState *qdev_choose_bus(const DeviceClass *dc, const char *name, GError **errp)
 {
@@ -110,7 +98,7 @@ DeviceState *qdev_device_add(const char *driver, const GPtrArray *opts, GError *
             bus_name = g_ptr_array_index(opts, i + 1);
         }
     }
-    if (id && !qdev_id_is_wellformed(id)) {
+    if (id && !id_wellformed(id)) {
         error_setg(errp, "Parameter 'id' expects an identifier");
         return NULL;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Making chardevs from what users write: -chardev, -serial, and the short form. Context: main thread. */
 #include "monitor/chardev.h"
+#include "base/id.h"
 #include "monitor/chardev_int.h"
 #include "monitor/monitor.h"
 
@@ -48,19 +49,6 @@ static Chardev *chr_new_kind(const char *kind, const char *label, const char *ch
     return NULL;
 }
 
-static bool chr_id_wellformed(const char *id)
-{
-    if (!g_ascii_isalpha(*id)) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 Chardev *qemu_chr_new_from_opts(const char *optarg, GError **errp)
 {
     g_autoptr(ChrOpts) opts = chr_opts_parse(optarg, "backend");
@@ -75,7 +63,7 @@ Chardev *qemu_chr_new_from_opts(const char *optarg, GError **errp)
         error_setg(errp, "chardev: no id specified");
         return NULL;
     }
-    if (!chr_id_wellformed(id)) {
+    if (!id_wellformed(id)) {
         error_setg(errp, "Parameter 'id' expects an identifier");
         return NULL;
     }

@@ -6,6 +6,7 @@
  */
 #include "net/net.h"
 
+#include "base/id.h"
 #include "net/net_int.h"
 
 #include <string.h>
@@ -76,19 +77,6 @@ bool net_opts_done(NetOpts *o, GError **errp)
 
 /* ---- Backends ---- */
 
-static bool net_id_ok(const char *id)
-{
-    if (!g_ascii_isalpha(*id)) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool net_check_id(const char *id, bool is_netdev, GError **errp)
 {
     if (!id) {
@@ -97,7 +85,7 @@ static bool net_check_id(const char *id, bool is_netdev, GError **errp)
         }
         return !is_netdev;
     }
-    if (!net_id_ok(id)) {
+    if (!id_wellformed(id)) {
         error_setg(errp, "Parameter 'id' expects an identifier\n"
                    "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
         return false;

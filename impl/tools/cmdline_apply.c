@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aio/iothread.h"
+#include "base/id.h"
 #include "block/backend.h"
 #include "block/block.h"
 #include "cpu/cpuid.h"
@@ -113,19 +114,6 @@ bool cmdline_help_requested(const CmdLine *c)
 
 /* ---- Objects ---- */
 
-static bool cmdline_id_ok(const char *id)
-{
-    if (!g_ascii_isalpha(*id)) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool cmdline_object_id(const CmdArg *a)
 {
     GError *err = NULL;
@@ -135,7 +123,7 @@ static bool cmdline_object_id(const CmdArg *a)
     if (!d) {
         return cmdline_report(a, err);
     }
-    if (id && !cmdline_id_ok(id)) {
+    if (id && !id_wellformed(id)) {
         error_setg(&err, "Parameter 'id' expects an identifier\n"
                    "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
         return cmdline_report(a, err);
