@@ -7,6 +7,7 @@
 #include "devices/piix/piix.h"
 #include "devices/table.h"
 #include "devices/test-board.h"
+#include "devices/vga/vga.h"
 #include "ui/console.h"
 
 #define LFB 0xe0000000u
@@ -174,6 +175,36 @@ static void test_linear(void)
     device_free(host);
 }
 
+static void shape(VGAState *s, unsigned width, unsigned height)
+{
+    vbe_ioport_write(s, VBE_ENABLE, 0);
+    vbe_ioport_write(s, VBE_XRES, width);
+    vbe_ioport_write(s, VBE_YRES, height);
+    vbe_ioport_write(s, VBE_BPP, 32);
+    vbe_ioport_write(s, VBE_ENABLE, VBE_DISPI_ENABLED | VBE_DISPI_LFB_ENABLED);
+}
+
+/* A guest can find a second shape with the hash of the first; here the hash is put where it would be. */
+static void test_two_shapes_of_one_hash(void)
+{
+    VGAState vga = { 0 };
+    GError *err = NULL;
+    uint32_t hash;
+
+    g_assert_true(vga_common_init(&vga, &vga, 16, &err));
+    vga_common_reset(&vga);
+    shape(&vga, 640, 480);
+    (void)look();
+    hash = vga.shape;
+    shape(&vga, 16, 16);
+    (void)look();
+    shape(&vga, 640, 480);
+    vga.shape = hash;
+    vga.full_update = false;
+    g_assert_cmpint(look()->width, ==, 640);
+    vga_common_cleanup(&vga);
+}
+
 /* I1 and I2: any register, any value; then somebody looks. */
 static void test_nonsense(void)
 {
@@ -212,6 +243,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vga/text", test_text);
     g_test_add_func("/vga/planes", test_planes);
     g_test_add_func("/vga/linear", test_linear);
+    g_test_add_func("/vga/two-shapes-of-one-hash", test_two_shapes_of_one_hash);
     g_test_add_func("/vga/nonsense", test_nonsense);
     return test_board_run();
 }

@@ -60,6 +60,21 @@ def test_wrong_command_line(name, tmp_path, requires):
     assert ours.returncode == 1
 
 
+def test_users_firmware_files_leave_room_for_the_boards_own(vm, requires):
+    """As many as are accepted; then the machine, which adds its own after them, still comes up."""
+    requires.program("rondo")
+    board = ["-boot", "order=c,menu=on,splash-time=10,reboot-timeout=10", "-device", "virtio-net-pci,bootindex=0"]
+    for count in range(64, 40, -1):
+        files = [a for i in range(count) for a in ("-fw_cfg", f"name=opt/test/{i},string=x")]
+        r = tool(have_binary("rondo"), *BASE, *files, *board, "-device", "isa-debug-exit,nosuch=1", check=False,
+                 timeout=30)
+        assert r.returncode == 1
+        if "too many fw_cfg files" not in r.stderr:
+            break
+    assert 40 < count < 64 and "nosuch" in r.stderr
+    vm(args=["-S", "-m", "16", *files, *board]).quit()
+
+
 @pytest.mark.parametrize("program", ["rondo", "rondo-sim"])
 def test_version(program, requires):
     requires.program(program)

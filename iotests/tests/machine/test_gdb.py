@@ -51,6 +51,16 @@ def test_detach_lets_the_guest_go_on(vm):
     assert vm.qmp("query-status")["status"] == "running"
 
 
+def test_guest_that_was_handed_over_does_not_run(vm):
+    vm.qmp("migrate", {"uri": "exec:cat >/dev/null"})
+    deadline = time.monotonic() + 30
+    while vm.qmp("query-status")["status"] != "postmigrate":
+        assert time.monotonic() < deadline, vm.qmp("query-migrate")
+    out = gdb(vm, "p $rip", "stepi", "continue", "detach")
+    assert out.count("E10") == 2, out                                   # EBUSY, in hexadecimal
+    assert vm.qmp("query-status")["status"] == "postmigrate"
+
+
 def test_monitor_command_and_end(vm):
     out = gdb(vm, "monitor info status", "kill")
     assert "VM status" in out
