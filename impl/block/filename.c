@@ -5,6 +5,7 @@
  */
 #include "block/state.h"
 #include "aio/main_loop.h"
+#include "base/json_stream.h"
 
 const BlockDriver *bdrv_find_format(const char *format_name)
 {
@@ -71,13 +72,17 @@ const BlockDriver *bdrv_find_protocol(const char *filename, bool allow_protocol_
 
 QDict *bdrv_parse_json_filename(const char *filename, GError **errp)
 {
+    const char *text = filename + strlen("json:");
+    json_object *obj;
     QDict *d;
 
     assert(g_str_has_prefix(filename, "json:"));
-    d = qdict_from_json_text(filename + strlen("json:"), errp);
-    if (!d) {
+    if (!json_parse_text(text, strlen(text), &obj, errp)) {
         error_prepend(errp, "Could not parse the JSON options: ");
+        return NULL;
     }
+    d = qdict_from_json(obj, errp);
+    json_object_put(obj);
     return d;
 }
 

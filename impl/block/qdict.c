@@ -8,9 +8,10 @@
 #include "block/qdict.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/json_stream.h"
 
-#define QDICT_JSON_TEXT_MAX (1024 * 1024)
 #define QDICT_JSON_DEPTH_MAX 32
+#define QDICT_JSON_ENTRIES_MAX 4096     /* each is looked for among all before it */
 
 typedef struct QDictEntry {
     char *key;
@@ -220,6 +221,10 @@ static bool flatten(QDict *d, const char *prefix, json_object *value, int depth,
         error_setg(errp, "Options are nested too deeply (more than %d levels)", QDICT_JSON_DEPTH_MAX);
         return false;
     }
+    if (qdict_size(d) == QDICT_JSON_ENTRIES_MAX) {
+        error_setg(errp, "More than %d options", QDICT_JSON_ENTRIES_MAX);
+        return false;
+    }
     switch (json_object_get_type(value)) {
     case json_type_object: {
         json_object_object_foreach(value, k, v) {
@@ -261,7 +266,7 @@ QDict *qdict_from_json(json_object *obj, GError **errp)
     g_autoptr(QDict) d = qdict_new();
 
     if (!json_object_is_type(obj, json_type_object)) {
-        error_setg(errp, "Options must be a JSON object");
+        error_setg(errp, "Invalid JSON object given");
         return NULL;
     }
     if (!flatten(d, NULL, obj, 0, errp)) {
@@ -272,27 +277,14 @@ QDict *qdict_from_json(json_object *obj, GError **errp)
 
 QDict *qdict_from_json_text(const char *text, GError **errp)
 {
-    size_t len = strlen(text);
-    json_tokener *tok;
     json_object *obj;
-    QDict *d = NULL;
+    QDict *d;
 
-    if (len > QDICT_JSON_TEXT_MAX) {
-        error_setg(errp, "Could not parse the JSON options: more than 1 MiB");
+    if (!json_parse_text(text, strlen(text), &obj, errp)) {
         return NULL;
     }
-    tok = json_tokener_new_ex(QDICT_JSON_DEPTH_MAX + 2);
-    json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-    /* The terminating zero is part of the input: it tells the parser that a number ends here. */
-    obj = json_tokener_parse_ex(tok, text, len + 1);
-    if (json_tokener_get_error(tok) != json_tokener_success) {
-        error_setg(errp, "Could not parse the JSON options: %s at offset %zu",
-                   json_tokener_error_desc(json_tokener_get_error(tok)), json_tokener_get_parse_end(tok));
-    } else {
-        d = qdict_from_json(obj, errp);
-    }
+    d = qdict_from_json(obj, errp);
     json_object_put(obj);
-    json_tokener_free(tok);
     return d;
 }
 

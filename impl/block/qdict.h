@@ -47,10 +47,10 @@ void qdict_set_default_str(QDict *d, const char *key, const char *value);
 
 /**
  * qdict_from_json: flatten a JSON object. Arrays become "key.0", "key.1"; booleans "on"/"off"; numbers their text.
- * Fails for anything that is not an object, for nesting over 32 levels and for empty keys.
+ * Fails for anything that is not an object, for nesting over 32 levels, over 4,096 values and for empty keys.
  */
 QDict *qdict_from_json(json_object *obj, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
-/** qdict_from_json_text: the same from text (at most 1 MiB). */
+/** qdict_from_json_text: the same from text as the monitor reads it. */
 QDict *qdict_from_json_text(const char *text, GError **errp) G_GNUC_WARN_UNUSED_RESULT;
 /** qdict_from_keyval: "a=b,c.d=e"; ",," is a comma; a bare first word is the value of @implied (NULL: error). */
 QDict *qdict_from_keyval(const char *text, const char *implied, GError **errp) G_GNUC_WARN_UNUSED_RESULT;

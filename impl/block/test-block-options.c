@@ -41,11 +41,49 @@ static void test_json(void)
     bdrv_unref(bs);
     bs = bdrv_open("json:[1]", NULL, NULL, 0, &err);
     g_assert_null(bs);
-    g_assert_cmpstr(err->message, ==, "Could not parse the JSON options: Options must be a JSON object");
+    g_assert_cmpstr(err->message, ==, "Invalid JSON object given");
     g_clear_error(&err);
     bs = bdrv_open("json:{", NULL, NULL, 0, &err);
     g_assert_null(bs);
     g_assert_true(g_str_has_prefix(err->message, "Could not parse the JSON options: "));
+    g_clear_error(&err);
+}
+
+static void test_json_texts(void)
+{
+    static const struct {
+        const char *text;
+        const char *err;
+    } cases[] = {
+        { "{'driver': 'raw', \"a\": [1, true]}", NULL },
+        { "{", "JSON parse error, premature EOI" },
+        { "{\"a", "JSON parse error, premature EOI" },
+        { "", "Expecting a JSON value" },
+        { "{} {}", "Expecting at most one JSON value" },
+        { "{bad", "JSON parse error, invalid keyword 'bad'" },
+        { "{'a': tru}", "JSON parse error, invalid keyword 'tru'" },
+        { "{'a': 1,}", "JSON parse error, expecting value" },
+        { "{1: 2}", "JSON parse error, key is not a string in object" },
+        { "}", "JSON parse error, expecting value" },
+        { "null", "Invalid JSON object given" },
+        { "[1]", "Invalid JSON object given" },
+        { "{'': 1}", "Option names must not be empty" },
+    };
+    g_autoptr(GString) many = g_string_new("{");
+    GError *err = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(QDict) d = qdict_from_json_text(cases[i].text, &err);
+
+        g_assert_cmpstr(err ? err->message : NULL, ==, cases[i].err);
+        g_assert_true(!d == !!err);
+        g_clear_error(&err);
+    }
+    for (unsigned i = 0; i <= 4096; i++) {
+        g_string_append_printf(many, "%s'k%u': 1", i ? "," : "", i);
+    }
+    g_assert_null(qdict_from_json_text(g_string_append_c(many, '}')->str, &err));
+    g_assert_cmpstr(err->message, ==, "More than 4096 options");
     g_clear_error(&err);
 }
 
@@ -154,6 +192,7 @@ static void add_tests(void)
 {
     test_add("/options/unknown", test_unknown);
     test_add("/options/json", test_json);
+    test_add("/options/json-texts", test_json_texts);
     test_add("/options/keyval", test_keyval);
     test_add("/options/sizes", test_sizes);
     test_add("/options/drive", test_drive);

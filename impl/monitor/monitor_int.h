@@ -9,7 +9,7 @@
 
 #include "aio/coroutine.h"
 #include "monitor/chardev_opts.h"
-#include "monitor/json_stream.h"
+#include "base/json_stream.h"
 #include "monitor/monitor.h"
 #include "monitor/qmp_table.h"
 #include "sched/sched.h"

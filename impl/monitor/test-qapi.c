@@ -4,7 +4,7 @@
  * back what they took.
  * Method: JSON text in, converted, out again, compared; for errors the text of the message.
  */
-#include "monitor/json_stream.h"
+#include "base/json_stream.h"
 #include "monitor/qapi_visit.h"
 
 #include <string.h>

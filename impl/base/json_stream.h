@@ -9,8 +9,8 @@
  * I1  Memory is bounded by the limits below, whatever is fed.
  * I2  After an error the next value is found: at once, or after the next newline if a limit was exceeded.
  */
-#ifndef MONITOR_JSON_STREAM_H
-#define MONITOR_JSON_STREAM_H
+#ifndef BASE_JSON_STREAM_H
+#define BASE_JSON_STREAM_H
 
 #include "base/error.h"
 
@@ -48,7 +48,10 @@ void json_stream_feed(JsonStream *s, const char *buf, size_t len);
 void json_stream_reset(JsonStream *s);
 void json_stream_clear(JsonStream *s);
 
-/** json_parse_text: one value and nothing after it. Fails with "JSON parse error, ...". *@ret is NULL for null. */
+/**
+ * json_parse_text: one value and nothing after it, by the same rules. Fails with "JSON parse error, ..." and the like.
+ * *@ret is the caller's, and NULL for null.
+ */
 bool json_parse_text(const char *text, size_t len, struct json_object **ret, GError **errp)
     G_GNUC_WARN_UNUSED_RESULT;
 /** json_to_text: one line with a space after "," and ":". Caller g_free()s. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* JSON values out of a byte stream. See the header. */
-#include "monitor/json_stream.h"
+#include "base/json_stream.h"
 
 #include <json-c/json.h>
 #include <string.h>
@@ -55,7 +55,30 @@ static const char *json_error_words(enum json_tokener_error err)
     }
 }
 
-bool json_parse_text(const char *text, size_t len, json_object **ret, GError **errp)
+static bool json_word_char(unsigned char c)
+{
+    return g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.' || c == '_';
+}
+
+/* What is wrong at offset @at of @text. */
+static void json_error_at(const char *text, size_t len, size_t at, enum json_tokener_error err, GError **errp)
+{
+    size_t begin = MIN(at, len), end = begin;
+
+    while (begin > 0 && json_word_char((unsigned char)text[begin - 1])) {
+        begin--;
+    }
+    while (end < len && json_word_char((unsigned char)text[end])) {
+        end++;
+    }
+    if (err != json_tokener_error_parse_string && begin < end && g_ascii_islower(text[begin])) {
+        error_setg(errp, "JSON parse error, invalid keyword '%.*s'", (int)MIN(end - begin, 64), text + begin);
+    } else {
+        error_setg(errp, "JSON parse error, %s", json_error_words(err));
+    }
+}
+
+static bool json_parse_value(const char *text, size_t len, json_object **ret, GError **errp)
 {
     struct json_tokener *tok = json_tokener_new_ex(JSON_STREAM_MAX_DEPTH + 2);
     json_object *value;
@@ -67,14 +90,17 @@ bool json_parse_text(const char *text, size_t len, json_object **ret, GError **e
     if (err == json_tokener_continue) {
         value = json_tokener_parse_ex(tok, "", 1);      /* the end: numbers and keywords need to see it */
         err = json_tokener_get_error(tok);
+        if (err == json_tokener_error_parse_eof || err == json_tokener_continue) {
+            error_setg(errp, "JSON parse error, premature EOI");
+        } else if (err != json_tokener_success) {
+            json_error_at(text, len, len, err, errp);
+        }
+    } else if (err != json_tokener_success) {
+        json_error_at(text, len, json_tokener_get_parse_end(tok), err, errp);
     }
     json_tokener_free(tok);
-    if (err != json_tokener_success) {
-        error_setg(errp, "JSON parse error, %s", json_error_words(err));
-        return false;
-    }
     *ret = value;
-    return true;
+    return err == json_tokener_success;
 }
 
 static void json_stream_value(JsonStream *s)
@@ -82,9 +108,7 @@ static void json_stream_value(JsonStream *s)
     GError *err = NULL;
     json_object *value = NULL;
 
-    if (!json_parse_text(s->text->str, s->text->len, &value, &err)) {
-        value = NULL;
-    }
+    (void)json_parse_value(s->text->str, s->text->len, &value, &err);
     json_stream_reset(s);
     s->fn(s->opaque, value, err);
 }
@@ -170,7 +194,7 @@ static void json_stream_outside(JsonStream *s, unsigned char c)
         s->depth--;
     } else if (c == '"' || c == '\'') {
         s->quote = (char)c;
-    } else if (g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.' || c == '_') {
+    } else if (json_word_char(c)) {
         s->in_word = true;
     }
 }
@@ -181,7 +205,7 @@ static void json_stream_byte(JsonStream *s, unsigned char c)
         s->skipping = c != '\n';
         return;
     }
-    if (s->in_word && !(g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.' || c == '_')) {
+    if (s->in_word && !json_word_char(c)) {
         s->in_word = false;
         if (!s->depth) {
             json_stream_value(s);       /* a bare word ends where something else begins */
@@ -204,6 +228,53 @@ void json_stream_feed(JsonStream *s, const char *buf, size_t len)
     for (size_t i = 0; i < len; i++) {
         json_stream_byte(s, (unsigned char)buf[i]);
     }
+}
+
+/* ---- One text ---- */
+
+typedef struct JsonOne {
+    json_object *value;
+    GError *err;
+    unsigned count;
+} JsonOne;
+
+static void json_one_value(void *opaque, json_object *value, GError *err)
+{
+    JsonOne *one = opaque;
+
+    if (one->count++) {
+        json_object_put(value);
+        g_clear_error(&err);
+        return;
+    }
+    one->value = value;
+    one->err = err;
+}
+
+bool json_parse_text(const char *text, size_t len, json_object **ret, GError **errp)
+{
+    JsonOne one = { 0 };
+    JsonStream s;
+
+    json_stream_init(&s, json_one_value, &one);
+    json_stream_feed(&s, text, len);
+    if (s.in_word) {
+        json_stream_feed(&s, "\n", 1);
+    }
+    if (s.depth || s.quote) {
+        json_stream_value(&s);
+    }
+    json_stream_clear(&s);
+    if (!one.err && one.count != 1) {
+        error_setg(&one.err, one.count ? "Expecting at most one JSON value" : "Expecting a JSON value");
+    }
+    if (one.err) {
+        json_object_put(one.value);
+        g_propagate_error(errp, one.err);
+        return false;
+    }
+    *ret = one.value;
+    return true;
 }
 
 /* ---- Output ---- */
