@@ -240,7 +240,7 @@ struct BlockDriverState {
     QDict *explicit_options;        /* as the user gave them for this node */
     QDict *full_open_options;
     int open_flags;
-    bool probed;
+    bool probed;                    /* the format was guessed from what the image begins with */
     bool force_share;
     bool implicit;
     bool monitor_owned;             /* blockdev-add holds one reference */
@@ -364,6 +364,12 @@ BlockDriverState *bdrv_backing_chain_next(BlockDriverState *bs) GRAPH_RDLOCK;
 
 /* The table of drivers (drivers/table.c): one line per driver. Ends with NULL. */
 extern const BlockDriver *const bdrv_driver_table[];
+/**
+ * bdrv_probe_all: the driver that is surest that an image with these first @buf_size bytes is its own; NULL if none is.
+ * @filename may be NULL. The format of an image that names none is guessed from BDRV_PROBE_BUF_SIZE bytes.
+ */
+const BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size, const char *filename);
+#define BDRV_PROBE_BUF_SIZE 512
 
 /* ---- Reopen ---- */
 struct BDRVReopenState {

@@ -11,7 +11,6 @@
 #include "block/state.h"
 #include "aio/main_loop.h"
 
-#define BDRV_PROBE_BUF_SIZE 512
 #define BDRV_CHAIN_MAX 200
 
 static BlockDriverState *bdrv_open_inherit(const char *filename, const char *reference, QDict *options, int flags,
@@ -385,14 +384,29 @@ int bdrv_open_backing_file(BlockDriverState *bs, QDict *parent_options, const ch
 
 /* ---- Probing ---- */
 
+const BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size, const char *filename)
+{
+    const BlockDriver *best = NULL;
+    int score_max = 0;
+
+    for (const BlockDriver *const *d = bdrv_driver_table; *d; d++) {
+        int score = (*d)->bdrv_probe ? (*d)->bdrv_probe(buf, buf_size, filename) : 0;
+
+        if (score > score_max) {
+            score_max = score;
+            best = *d;
+        }
+    }
+    return best;
+}
+
 static const BlockDriver *probe_format(BlockDriverState *file, const char *filename, GError **errp) GRAPH_UNLOCKED;
 static const BlockDriver *probe_format(BlockDriverState *file, const char *filename, GError **errp)
 {
     uint8_t buf[BDRV_PROBE_BUF_SIZE] = { 0 };
-    const BlockDriver *best = NULL;
+    const BlockDriver *drv;
     BlockBackend *blk;
     int64_t len;
-    int score_max = 0;
     int ret;
 
     blk = blk_new_with_bs(file, 0, BLK_PERM_ALL, errp);
@@ -406,18 +420,11 @@ static const BlockDriver *probe_format(BlockDriverState *file, const char *filen
         error_setg_errno(errp, -ret, "Could not read image for determining its format");
         return NULL;
     }
-    for (const BlockDriver *const *d = bdrv_driver_table; *d; d++) {
-        int score = (*d)->bdrv_probe ? (*d)->bdrv_probe(buf, sizeof(buf), filename) : 0;
-
-        if (score > score_max) {
-            score_max = score;
-            best = *d;
-        }
-    }
-    if (!best) {
+    drv = bdrv_probe_all(buf, sizeof(buf), filename);
+    if (!drv) {
         error_setg(errp, "Could not determine image format: No compatible driver found");
     }
-    return best;
+    return drv;
 }
 
 /* ---- The way in ---- */

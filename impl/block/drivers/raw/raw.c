@@ -5,9 +5,13 @@
  * Context: coroutine; open in the main context. No locks.
  * A resize of the file below is seen at once unless size= is set.
  * I1  Requests reach the file inside [offset, offset + size).
+ * I2  Where the format was guessed, no write makes the next guess another one: a guest could name any file of the host
+ *     as its backing file (CVE-2008-2004).
  */
 #include "base/bytes.h"
 #include "block/block_int.h"
+
+#include <stdio.h>
 
 typedef struct Raw {
     int64_t offset;             /* fixed after open, changed by reopen */
@@ -50,6 +54,14 @@ static int window(Raw *s, BlockDriverState *bs, int64_t file_len, GError **errp)
     return 0;
 }
 
+static void warn_of_guess(const char *filename)
+{
+    fprintf(stderr, "WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
+            "         Automatically detecting the format is dangerous for raw images, write operations on block 0 will "
+            "be restricted.\n"
+            "         Specify the 'raw' format explicitly to remove the restrictions.\n", filename);
+}
+
 static int raw_open(BlockDriverState *bs, QDict *options, int flags, GError **errp)
 {
     Raw *s = bs->opaque;
@@ -82,6 +94,9 @@ static int raw_open(BlockDriverState *bs, QDict *options, int flags, GError **er
         ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) & file_bs->supported_zero_flags);
     bs->supported_truncate_flags = file_bs->supported_truncate_flags & BDRV_REQ_ZERO_WRITE;
     bs->sg = bdrv_is_sg(file_bs);
+    if (bs->probed && !bdrv_is_read_only(bs)) {
+        warn_of_guess(file_bs->filename);
+    }
     bdrv_graph_rdunlock_main_loop();
     len = bdrv_getlength(file_bs);
     if (len < 0) {
@@ -120,18 +135,46 @@ static int coroutine_fn raw_preadv_part(BlockDriverState *bs, int64_t offset, in
     return bdrv_co_preadv_part(bs->file, offset, bytes, qiov, qiov_offset, flags);
 }
 
+/*
+ * (I2) The sector is written from a copy, for a guest can change its memory after it was looked at. Requests are whole
+ * sectors: see raw_refresh_limits().
+ */
+static int coroutine_fn write_guessed(BlockDriverState *bs, int64_t offset, int64_t bytes, QEMUIOVector *qiov,
+                                      size_t qiov_offset, BdrvRequestFlags flags) GRAPH_RDLOCK;
+static int coroutine_fn write_guessed(BlockDriverState *bs, int64_t offset, int64_t bytes, QEMUIOVector *qiov,
+                                      size_t qiov_offset, BdrvRequestFlags flags)
+{
+    uint8_t sector[BDRV_PROBE_BUF_SIZE];
+    QEMUIOVector copy;
+    int ret;
+
+    assert(bytes >= BDRV_PROBE_BUF_SIZE);
+    qemu_iovec_to_buf(qiov, qiov_offset, sector, sizeof(sector));
+    if (bdrv_probe_all(sector, sizeof(sector), NULL) != bs->drv) {
+        return -EPERM;
+    }
+    qemu_iovec_init(&copy, qiov->niov + 1);
+    qemu_iovec_add(&copy, sector, sizeof(sector));
+    qemu_iovec_concat(&copy, qiov, qiov_offset + sizeof(sector), bytes - sizeof(sector));
+    ret = bdrv_co_pwritev(bs->file, offset, bytes, &copy, flags);
+    qemu_iovec_destroy(&copy);
+    return ret;
+}
+
 static int coroutine_fn raw_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes, QEMUIOVector *qiov,
                                          size_t qiov_offset, BdrvRequestFlags flags) GRAPH_RDLOCK;
 static int coroutine_fn raw_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes, QEMUIOVector *qiov,
                                          size_t qiov_offset, BdrvRequestFlags flags)
 {
+    bool guessed = bs->probed && offset < BDRV_PROBE_BUF_SIZE && bytes;
     int ret = adjust(bs, &offset, bytes, true);
 
     if (ret < 0) {
         return ret;
     }
     bdrv_co_debug_event(bs->file->bs, "write_aio");
-    return bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset, flags);
+    return guessed ? write_guessed(bs, offset, bytes, qiov, qiov_offset, flags)
+                   : bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset, flags);
 }
 
 static int coroutine_fn raw_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
@@ -206,6 +249,9 @@ static void raw_refresh_limits(BlockDriverState *bs, GError **errp) GRAPH_RDLOCK
 static void raw_refresh_limits(BlockDriverState *bs, GError **errp)
 {
     bs->bl.has_variable_length = bs->file->bs->bl.has_variable_length;
+    if (bs->probed) {
+        bs->bl.request_alignment = BDRV_PROBE_BUF_SIZE;         /* (I2) */
+    }
 }
 
 static int raw_has_zero_init(BlockDriverState *bs) GRAPH_RDLOCK;
