@@ -139,7 +139,7 @@ int img_check(int argc, char **argv)
             how.fmt = arg;
         } else if (o == 'r') {
             if (strcmp(arg, "leaks") && strcmp(arg, "all")) {
-                return tool_usage_error("--repair (-r) expects 'leaks' or 'all' not '%s'", arg);
+                return tool_usage_error("Unknown option value for -r (expecting 'leaks' or 'all'): %s", arg);
             }
             fix = BDRV_FIX_LEAKS | (strcmp(arg, "all") ? 0 : BDRV_FIX_ERRORS);
             how.flags |= BDRV_O_RDWR | BDRV_O_RESIZE;
@@ -189,7 +189,7 @@ static int snapshot_create(BlockDriverState *bs, const char *name)
     sn.icount = 0;
     ret = bdrv_snapshot_create(bs, &sn);
     if (ret < 0) {
-        tool_error("Could not create snapshot '%s': %s", name, g_strerror(-ret));
+        tool_error("Could not create snapshot '%s': %d (%s)", name, ret, g_strerror(-ret));
     }
     return ret < 0;
 }
@@ -278,8 +278,10 @@ int img_snapshot(int argc, char **argv)
     case 'd':
         status = snapshot_delete(blk_bs(blk), name);
         break;
-    default:
+    case 'l':
         img_print_snapshots(blk_bs(blk));
+        break;
+    default:            /* as with qemu-img: the image was opened, and that is all */
         break;
     }
     blk_unref(blk);

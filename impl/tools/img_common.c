@@ -227,28 +227,27 @@ BlockBackend *img_open(const char *name, const ImgOpen *how)
 
 int64_t img_parse_size(const char *text)
 {
+    static const char suffixes[] = "bkmgtpe";
     uint64_t size;
+    double bytes;
     char *end;
-    double fraction;
 
     if (block_parse_size("size", text, &size, NULL) && size <= INT64_MAX) {
         return (int64_t)size;
     }
-    fraction = g_ascii_strtod(text, &end);
-    if (end != text && strchr(text, '.') && end[0] && !end[1] && fraction >= 0) {
-        static const char suffixes[] = "bkmgtpe";
-        const char *at = strchr(suffixes, g_ascii_tolower(end[0]));
-
-        if (at && ldexp(fraction, 10 * (int)(at - suffixes)) < (double)INT64_MAX) {
-            return (int64_t)ldexp(fraction, 10 * (int)(at - suffixes));
-        }
+    bytes = g_ascii_strtod(text, &end);
+    if (end != text && end[0] && strchr(suffixes, g_ascii_tolower(end[0]))) {
+        bytes = ldexp(bytes, 10 * (int)(strchr(suffixes, g_ascii_tolower(*end++)) - suffixes));
     }
-    if (strtoull(text, &end, 0) > INT64_MAX) {
-        tool_error("Image size must be less than 8 EiB!");
-    } else {
-        tool_error("Invalid image size specified. You may use k, M, G, T, P or E suffixes for");
-        tool_error("kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
+    if (end != text && !*end && bytes >= (double)INT64_MAX) {
+        tool_error("Invalid image size specified. Must be between 0 and %" PRId64 ".", INT64_MAX);
+        return -1;
     }
+    if (end != text && !*end && strchr(text, '.') && g_ascii_isalpha(end[-1]) && bytes >= 0) {
+        return (int64_t)bytes;
+    }
+    tool_error("Invalid image size specified. You may use k, M, G, T, P or E suffixes for");
+    tool_error("kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
     return -1;
 }
 

@@ -227,6 +227,11 @@ int img_create_image(const char *filename, const char *fmt, const char *base, co
         }
         ret = bdrv_create(bdrv_find_format(fmt), filename, opts, &err);
     }
+    if (ret == -EFBIG) {
+        g_clear_error(&err);
+        error_setg(&err, "The image size is too large for file format '%s'%s", fmt,
+                   known_option(bdrv_find_format(fmt), "cluster_size") ? " (try using a larger cluster size)" : "");
+    }
     if (ret < 0) {
         tool_error("%s: %s", filename, error_get_pretty(err));
         g_error_free(err);

@@ -120,7 +120,10 @@ static int cmd_truncate(IoState *io, int argc, char **argv)
             return -EINVAL;
         }
     }
-    if (o < 0 || a.words->len != 1) {
+    if (o == 0 && a.words->len != 1) {
+        io_print_usage(argv[0]);
+    }
+    if (o < 0 || a.words->len != 1 || !io_writable(io)) {
         return -EINVAL;
     }
     size = io_parse_number(g_ptr_array_index(a.words, 0));
@@ -395,6 +398,21 @@ static const IoCommand *find_command(const char *name)
 static void print_command(const IoCommand *c)
 {
     printf("%s%s%s -- %s\n", c->name, c->args[0] ? " " : "", c->args, c->help);
+}
+
+void io_print_usage(const char *name)
+{
+    print_command(find_command(name));
+}
+
+bool io_writable(IoState *io)
+{
+    if (!blk_supports_write_perm(io->blk)) {
+        fflush(stdout);
+        tool_error("Block node is read-only");
+        return false;
+    }
+    return true;
 }
 
 static int cmd_help(IoState *io, int argc, char **argv)

@@ -30,6 +30,10 @@ extern const IoCommand io_other_commands[];
 int io_run_line(IoState *io, const char *line);
 /** io_open: 0, or -1 after telling the user. @options consumed, NULL allowed. */
 int io_open(IoState *io, const char *name, const ImgOpen *how, QDict *options);
+/** io_print_usage: one line about the command called @name. */
+void io_print_usage(const char *name);
+/** io_writable: may the open image be written? false after telling the user. */
+bool io_writable(IoState *io);
 /** io_parse_number: a number with optional suffix, or -1 after telling the user. */
 int64_t io_parse_number(const char *text);
 /** io_format_bytes: "64 KiB", "1.500 GiB", "512 bytes". Caller frees. */

@@ -346,13 +346,12 @@ static int transfer(IoState *io, int argc, char **argv, const char *letters, boo
     }
     if (o < 0 || a.words->len < 2 || (a.words->len > 2 && (!vector || r->zeroes))) {
         if (o == 0) {
-            printf("bad argument count %u to %s, expected %s\n", a.words->len, argv[0],
-                   vector ? "an offset and lengths" : "an offset and a length");
+            io_print_usage(argv[0]);
         }
         request_free(r);
         return -EINVAL;
     }
-    if (!parse_range(r, a.words->len, (char **)a.words->pdata, 0) || !check_request(r)) {
+    if ((write && !io_writable(io)) || !parse_range(r, a.words->len, (char **)a.words->pdata, 0) || !check_request(r)) {
         request_free(r);
         return -EINVAL;
     }
@@ -402,7 +401,10 @@ static int cmd_discard(IoState *io, int argc, char **argv)
         r.machine |= o == 'C';
         r.quiet |= o == 'q';
     }
-    if (o < 0 || a.words->len != 2) {
+    if (o == 0 && a.words->len != 2) {
+        io_print_usage(argv[0]);
+    }
+    if (o < 0 || a.words->len != 2 || !io_writable(io)) {
         return -EINVAL;
     }
     r.offset = io_parse_number(g_ptr_array_index(a.words, 0));

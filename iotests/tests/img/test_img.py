@@ -49,9 +49,15 @@ def test_every_command_explains_itself(command):
 @pytest.mark.parametrize("args", [
     ["frobnicate"], ["info", "--frobnicate", "x"], ["info", "-x", "x"], ["check", "-f"], ["info"], ["compare", "x"],
     ["info", "/nonexistent"], ["create", "-f", "qcow2", "x"], ["create", "-f", "nope", "x", "1M"],
-    ["create", "-f", "qcow2", "x", "1x"], ["bench"], ["map"]], ids=" ".join)
+    ["create", "-f", "qcow2", "x", "1x"], ["create", "-f", "qcow2", "x", "8E"], ["create", "-f", "raw", "x", "100E"],
+    ["bench"], ["map"], ["check", "-r", "some", "x"], ["info", "json:{bad"], ["info", "json:{'driver':'nosuch'}"],
+    ["info", "json:{'driver':'qcow2','file':{'driver':'file','filename':'nosuch.qcow2'}}"], ["snapshot", "x"],
+    ["create", "-q", "-f", "raw", "y", "7E"], ["create", "-q", "-f", "qcow2", "y", "7E"],
+    ["snapshot", "-c", "one", "raw"], ["resize", "raw", "2M"]], ids=" ".join)
 def test_mistakes_get_the_same_answer(args, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    rt.qemu_img("create", "-q", "-f", "qcow2", "x", "1M")
+    (tmp_path / "raw").write_bytes(bytes(MiB))
     same(*args)
 
 
@@ -96,7 +102,8 @@ def disk(image):
 @pytest.mark.parametrize("args", [
     ["info"], ["info", "--backing-chain"], ["check"], ["map"], ["map", "--output=json"], ["snapshot", "-l"],
     ["map", "--output=json", "--start-offset=64k", "--max-length=1M"], ["check", "-f", "raw"],
-    ["snapshot", "-a", "none"], ["snapshot", "-d", "none"], ["snapshot", "-a", "one", "-d", "one"]], ids=" ".join)
+    ["snapshot"], ["snapshot", "-a", "none"], ["snapshot", "-d", "none"], ["snapshot", "-a", "one", "-d", "one"]],
+    ids=" ".join)
 def test_questions_get_the_same_answer(args, disk):
     same(*args, disk)
 
@@ -184,7 +191,7 @@ def filtered(text):
     ["write -P 300 0 512"], ["read 0 1T"], ["write -n 0 512"], ["write -z -P 1 0 512"],
     ["read -P 3 -s 512 -l 512 0 4k"],
     ["read -q 0 512"], ["nonsense"], ["read 0"], ["flush now"], ["write x 512"], ["help flush"],
-    ["write -b 0 64k", "read -b 0 64k"]],
+    ["write -b 0 64k", "read -b 0 64k"], ["write -q 0", "write 0 1k 1k", "discard -q 0"]],
     ids="; ".join)
 def test_io_commands(commands, disk, tmp_path):
     copy = tmp_path / "copy.qcow2"
@@ -195,6 +202,35 @@ def test_io_commands(commands, disk, tmp_path):
         r = getattr(rt, tool)("-f", "qcow2", *args, copy, check=False)
         results.append((r.returncode, filtered(r.stdout), re.sub("rondo-io", "qemu-io", r.stderr)))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("command", ["write 0 512", "aio_write 0 512", "discard 0 64k", "truncate 1M"])
+def test_io_on_a_read_only_image(command, disk):
+    same("-r", "-f", "qcow2", "-c", "read -q 0 512", "-c", command, disk, tool=("rondo_io", "qemu_io"))
+
+
+def test_io_json_name_in_single_quotes(disk):
+    name = f"json:{{'driver':'qcow2','file':{{'driver':'blkdebug','image':{{'driver':'file','filename':'{disk}'}}}}}}"
+    commands = ["break write_aio A", "aio_write -q 0 1k", "wait_break A", "resume A", "aio_flush"]
+    ours, theirs = both(*(a for c in commands for a in ("-c", c)), name, tool=("rondo_io", "qemu_io"))
+    assert ours[0] == theirs[0] == 0 and ours[2] == theirs[2] == ""
+
+
+def test_guessed_raw_image_stays_raw(tmp_path):
+    """A guest could write a qcow2 header with any file of the host as its backing file, and be shut down."""
+    disk, header = tmp_path / "disk", tmp_path / "header"
+    header.write_bytes(b"QFI\xfb\0\0\0\3".ljust(512, b"\0"))
+    commands = ["write -P 7 0 512", "write -P 8 100 50", f"write -s {header} 0 512", f"write -s {header} 0 1k",
+                "write -P 81 0 1", f"write -s {header} 0 8", "writev -P 9 0 100 412 512", "write -P 1 510 4",
+                "read -P 1 510 4", "write -z 0 512", "length"]
+    for size in (MiB, 1000):
+        results = []
+        for tool in ("rondo_io", "qemu_io"):
+            disk.write_bytes(bytes(size))
+            r = getattr(rt, tool)(*(a for c in commands for a in ("-c", c)), disk, check=False)
+            results.append((r.returncode, filtered(r.stdout), r.stderr, disk.read_bytes()))
+        assert results[0] == results[1]
+        assert "Operation not permitted" in results[0][1] + results[0][2]
 
 
 def test_io_prompt(disk):
