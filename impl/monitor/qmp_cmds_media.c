@@ -29,7 +29,7 @@ static BlockBackend *media_find(const char *device, const char *id, GError **err
         blk = dev ? blk_by_dev(dev) : NULL;
     }
     if (!blk) {
-        error_setg(errp, "Device '%s' not found", device ? device : id);
+        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found", device ? device : id);
     }
     return blk;
 }

@@ -156,6 +156,29 @@ def test_reply_to_a_client_that_vanished_reaches_no_other(vm, requires, program)
         assert machine.qmp("query-name") == {"name": "qmp-test"}
 
 
+MISTAKES = [
+    ("eject", {"device": "nosuch"}), ("blockdev-open-tray", {"id": "nosuch"}), ("device_del", {"id": "nosuch"}),
+    ("blockdev-del", {"node-name": "nosuch"}), ("blockdev-add", {"driver": "file", "node-name": "n"}),
+    ("blockdev-add", {"driver": "null-co"}), ("blockdev-add", {"driver": "null-co", "node-name": "1n"}),
+    ("blockdev-add", {"driver": "qcow2", "node-name": "n", "file": "nosuch"}),
+    ("blockdev-add", {"driver": "null-co", "node-name": "n", "foo": 1}), ("device_add", {"driver": "nosuch"}),
+    ("device_add", {"id": "x"}), ("device_add", {"driver": "virtio-blk-pci", "drive": "nosuch"}),
+    ("job-cancel", {"id": "nosuch"}), ("snapshot-save", {"job-id": "1", "tag": "t", "vmstate": "n", "devices": ["n"]}),
+    ("block_resize", {"node-name": "nosuch", "size": 512}), ("closefd", {"fdname": "x"}), ("cont", {"x": 1}),
+    ("object-add", {"qom-type": "nosuch", "id": "x"}), ("object-del", {"id": "nosuch"}), ("netdev_del", {"id": "x"}),
+    ("set_link", {"name": "x", "up": True}), ("nosuch", None), ("qom-list", {"path": "/nosuch"}),
+]
+
+
+def test_mistakes_get_the_answer_of_the_peer(vm, requires):
+    requires.stock_qemu()
+    requires.program("rondo")
+    ours, peer = (vm(program=p, args=ARGS) for p in ("rondo", "qemu"))
+    for command, arguments in MISTAKES:
+        replies = [m.monitor.read_reply(m.monitor.send(command, arguments))["error"] for m in (ours, peer)]
+        assert replies[0] == replies[1], command
+
+
 def test_command_list_and_schema_agree(machine):
     commands = {c["name"] for c in machine.qmp("query-commands")}
     schema = machine.qmp("query-qmp-schema")
