@@ -97,6 +97,14 @@ UuidInfo *qmp_query_uuid(GError **errp)
     return info;
 }
 
+TargetInfo *qmp_query_target(GError **errp)
+{
+    TargetInfo *info = g_new0(TargetInfo, 1);
+
+    info->arch = g_strdup("x86_64");
+    return info;
+}
+
 KvmInfo *qmp_query_kvm(GError **errp)
 {
     KvmInfo *info = g_new0(KvmInfo, 1);

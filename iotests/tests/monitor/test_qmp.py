@@ -131,6 +131,10 @@ def test_stop_and_cont_send_events(machine):
     assert machine.qmp("query-status") == {**machine.qmp("query-status"), "running": False, "status": "paused"}
 
 
+def test_target(machine):
+    assert machine.qmp("query-target") == {"arch": "x86_64"}
+
+
 def test_quit(machine):
     machine.qmp("quit")
     event = machine.wait_event("SHUTDOWN")
