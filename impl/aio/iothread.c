@@ -90,6 +90,11 @@ const char *iothread_get_id(const IOThread *iothread)
     return iothread->id;
 }
 
+int iothread_get_thread_number(const IOThread *iothread)
+{
+    return iothread->thread ? sched_thread_number(iothread->thread) : 0;
+}
+
 IOThread *iothread_next(IOThread *iothread)
 {
     GPtrArray *all = aio_machine()->iothreads;

@@ -28,6 +28,8 @@ void iothread_destroy(IOThread *iothread);
 
 AioContext *iothread_get_aio_context(IOThread *iothread);
 const char *iothread_get_id(const IOThread *iothread);
+/** iothread_get_thread_number: see sched_thread_number(); 0 once it has stopped. */
+int iothread_get_thread_number(const IOThread *iothread);
 /** iothread_by_id: NULL if there is none. */
 IOThread *iothread_by_id(const char *id);
 /** iothread_next: walk all iothreads in order of creation; start with NULL. */

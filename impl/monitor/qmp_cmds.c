@@ -125,7 +125,7 @@ CpuInfoFastList *qmp_query_cpus_fast(GError **errp)
 
         info->cpu_index = cpu->cpu_index;
         info->qom_path = g_strdup_printf("/machine/unattached/device[%u]", cpu->cpu_index);
-        info->thread_id = cpu->cpu_index;
+        info->thread_id = cpu->thread ? sched_thread_number(cpu->thread) : 0;
         info->target = g_strdup("x86_64");
         QAPI_LIST_APPEND(tail, info);
     }

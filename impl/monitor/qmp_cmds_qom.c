@@ -157,7 +157,6 @@ void qmp_object_del(const char *id, GError **errp)
 IOThreadInfoList *qmp_query_iothreads(GError **errp)
 {
     IOThreadInfoList *list = NULL, **tail = &list;
-    int64_t n = 0;
 
     for (IOThread *t = iothread_next(NULL); t; t = iothread_next(t)) {
         IOThreadInfo *info = g_new0(IOThreadInfo, 1);
@@ -165,7 +164,7 @@ IOThreadInfoList *qmp_query_iothreads(GError **errp)
 
         iothread_get_poll_params(t, &p);
         info->id = g_strdup(iothread_get_id(t));
-        info->thread_id = ++n;
+        info->thread_id = iothread_get_thread_number(t);
         info->poll_max_ns = p.max_ns;
         info->poll_grow = p.grow;
         info->poll_shrink = p.shrink;

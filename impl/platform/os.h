@@ -133,6 +133,8 @@ void os_random_bytes(void *buf, size_t len);
 /** os_thread_create: all signals blocked in it. @name: the first 15 bytes show in debuggers. */
 int os_thread_create(pthread_t *ret, const char *name, void *(*fn)(void *), void *opaque) G_GNUC_WARN_UNUSED_RESULT;
 void os_thread_join(pthread_t t);
+/** os_thread_number: what the kernel calls the calling thread (gettid(2)). */
+int os_thread_number(void);
 /**
  * os_thread_take_kicks: from now on os_thread_kick() ends a blocking call of this thread with -EINTR. Uses SIGUSR1,
  * process-wide. os_thread_kick: any thread.

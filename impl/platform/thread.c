@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NS_PER_SEC 1000000000LL
 
@@ -44,6 +45,11 @@ int os_thread_create(pthread_t *ret, const char *name, void *(*fn)(void *), void
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return -r;
+}
+
+int os_thread_number(void)
+{
+    return gettid();
 }
 
 void os_thread_join(pthread_t t)

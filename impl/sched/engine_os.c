@@ -19,6 +19,7 @@
 struct SchedThread {
     pthread_t os;
     char *name;
+    int number;                 /* atomic */
     SchedThreadFunc *fn;
     void *opaque;
     const char *blocked_on;
@@ -97,11 +98,17 @@ const char *sched_thread_name(const SchedThread *t)
     return t->name;
 }
 
+int sched_thread_number(const SchedThread *t)
+{
+    return __atomic_load_n(&t->number, __ATOMIC_RELAXED);
+}
+
 static void *thread_start(void *opaque)
 {
     SchedThread *t = opaque;
 
     os_thread_set_self(t);
+    __atomic_store_n(&t->number, os_thread_number(), __ATOMIC_RELAXED);
     t->fn(t->opaque);
     return NULL;
 }
@@ -142,7 +149,7 @@ void sched_thread_kick(SchedThread *t)
 
 int sched_main(int (*fn)(void *opaque), void *opaque)
 {
-    SchedThread self = { .name = (char *)"main" };
+    SchedThread self = { .name = (char *)"main", .number = os_thread_number() };
     int status;
 
     assert(!os_thread_self());

@@ -337,6 +337,11 @@ const char *sched_thread_name(const SchedThread *t)
     return t->name;
 }
 
+int sched_thread_number(const SchedThread *t)
+{
+    return (int)t->id;
+}
+
 void **sched_slots(void)
 {
     return sim.current->slots;

@@ -79,6 +79,11 @@ SchedThread *sched_thread_create(const char *name, SchedThreadFunc *fn, void *op
 void sched_thread_join(SchedThread *t);
 SchedThread *sched_thread_self(void);
 const char *sched_thread_name(const SchedThread *t);
+/**
+ * sched_thread_number: by which the system knows it (gettid(2)), 0 until it has begun to run; in the simulator the
+ * order of creation, from 0.
+ */
+int sched_thread_number(const SchedThread *t);
 
 /**
  * sched_main: run @fn as the thread "main" of an engine that is set up before and torn down after.

@@ -8,12 +8,14 @@
 #include "base/assert.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Seen {
     SchedThread *self;
     Machine *machine;
     void *coroutine_before, *coroutine_after;
     char name[32];
+    int number;
 } Seen;
 
 static void look(void *opaque)
@@ -22,6 +24,7 @@ static void look(void *opaque)
 
     seen->self = sched_thread_self();
     g_strlcpy(seen->name, sched_thread_name(sched_thread_self()), sizeof(seen->name));
+    seen->number = sched_thread_number(seen->self);
     seen->machine = machine_current();
     seen->coroutine_before = sched_slot_get(SCHED_SLOT_COROUTINE);
     sched_slot_set(SCHED_SLOT_COROUTINE, seen);
@@ -46,6 +49,7 @@ static void test_slots(void)
     g_assert_cmpstr(b.name, ==, "iothread0");
     g_assert_true(a.self == ta && b.self == tb);
     g_assert_true(a.machine == m && b.machine == m);
+    g_assert_true(a.number > 0 && b.number > 0 && a.number != b.number);
     g_assert_null(a.coroutine_before);
     g_assert_true(a.coroutine_after == &a);
     /* What others did to theirs did not touch ours. */
@@ -60,6 +64,7 @@ static void test_main_thread(void)
 {
     g_assert_cmpstr(sched_thread_name(sched_thread_self()), ==, "main");
     g_assert_null(sched_slot_get(SCHED_SLOT_AIO_CONTEXT));
+    g_assert_cmpint(sched_thread_number(sched_thread_self()), ==, sched_is_sim() ? 0 : getpid());
 }
 
 static void test_machine_state(void)

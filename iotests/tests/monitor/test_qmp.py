@@ -7,6 +7,7 @@ QEMU, so that an expectation that is wrong about QEMU fails as well.
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +130,15 @@ def test_stop_and_cont_send_events(machine):
     event = machine.wait_event("STOP")
     assert set(event["timestamp"]) == {"seconds", "microseconds"}
     assert machine.qmp("query-status") == {**machine.qmp("query-status"), "running": False, "status": "paused"}
+
+
+def test_threads_have_the_numbers_of_the_system(vm, requires):
+    """So that a user can pin them."""
+    requires.program("rondo")
+    machine = vm(args=[*ARGS, "-smp", "2", "-object", "iothread,id=t0"])
+    numbers = [c["thread-id"] for c in machine.qmp("query-cpus-fast") + machine.qmp("query-iothreads")]
+    names = [Path(f"/proc/{machine.process.pid}/task/{n}/comm").read_text().strip() for n in numbers]
+    assert names == ["CPU 0/TCG", "CPU 1/TCG", "t0"]
 
 
 def test_target(machine):
