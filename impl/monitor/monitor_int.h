@@ -8,8 +8,8 @@
 #define MONITOR_MONITOR_INT_H
 
 #include "aio/coroutine.h"
-#include "monitor/chardev_opts.h"
 #include "base/json_stream.h"
+#include "monitor/chardev_opts.h"
 #include "monitor/monitor.h"
 #include "monitor/qmp_table.h"
 #include "sched/sched.h"

@@ -8,7 +8,6 @@
 typedef struct IoState {
     BlockBackend *blk;          /* NULL: nothing open */
     ImgOpen how;                /* defaults for "open" */
-    int aio_in_flight;
     bool quit;
 } IoState;
 

@@ -125,12 +125,7 @@ static int finish(Request *r, int ret)
 
 static void async_done(void *opaque, int ret)
 {
-    Request *r = opaque;
-    IoState *io = r->io;
-    int status = finish(r, ret);
-
-    (void)status;       /* printed; the command that started it has long returned */
-    io->aio_in_flight--;
+    (void)finish(opaque, ret);          /* printed; the command that started it has long returned */
 }
 
 static int run_sync(Request *r)
@@ -158,7 +153,6 @@ static int start(Request *r)
     if (!r->async) {
         return finish(r, run_sync(r));
     }
-    r->io->aio_in_flight++;
     if (r->zeroes) {
         blk_aio_pwrite_zeroes(r->io->blk, r->offset, r->bytes, r->flags, async_done, r);
     } else if (r->write) {
