@@ -120,10 +120,11 @@ static int cmd_truncate(IoState *io, int argc, char **argv)
             return -EINVAL;
         }
     }
-    if (o == 0 && a.words->len != 1) {
-        io_print_usage(argv[0]);
+    if (o < 0) {
+        return -EINVAL;
     }
-    if (o < 0 || a.words->len != 1 || !io_writable(io)) {
+    if (a.words->len != 1) {
+        io_print_usage(argv[0]);
         return -EINVAL;
     }
     size = io_parse_number(g_ptr_array_index(a.words, 0));
@@ -357,25 +358,25 @@ static int cmd_wait_break(IoState *io, int argc, char **argv)
 static int cmd_help(IoState *io, int argc, char **argv);
 
 const IoCommand io_other_commands[] = {
-    { "aio_flush", NULL, cmd_aio_flush, 0, 0, true, "", "completes all outstanding aio requests" },
-    { "alloc", NULL, cmd_alloc, 1, 2, true, "offset [count]", "checks if offset is allocated in the file" },
-    { "break", NULL, cmd_break, 2, 2, true, "event tag",
+    { "aio_flush", NULL, cmd_aio_flush, 0, 0, IO_IMAGE, "", "completes all outstanding aio requests" },
+    { "alloc", NULL, cmd_alloc, 1, 2, IO_IMAGE, "offset [count]", "checks if offset is allocated in the file" },
+    { "break", NULL, cmd_break, 2, 2, IO_IMAGE, "event tag",
       "sets a breakpoint on event and tags the stopped request as tag" },
-    { "close", "c", cmd_close, 0, 0, true, "", "close the current open file" },
-    { "flush", "f", cmd_flush, 0, 0, true, "", "flush all in-core file state to disk" },
-    { "help", "?", cmd_help, 0, 1, false, "[command]", "help for one or all commands" },
-    { "info", "i", cmd_info, 0, 0, true, "", "prints information about the current file" },
-    { "length", "l", cmd_length, 0, 0, true, "", "gets the length of the current file" },
-    { "map", NULL, cmd_map, 0, 1, true, "", "prints the allocated areas of a file" },
-    { "open", "o", cmd_open, 0, -1, false, "[-rsCnU] [-t cache] [-o options] [path]",
+    { "close", "c", cmd_close, 0, 0, IO_IMAGE, "", "close the current open file" },
+    { "flush", "f", cmd_flush, 0, 0, IO_IMAGE, "", "flush all in-core file state to disk" },
+    { "help", "?", cmd_help, 0, 1, IO_NOTHING, "[command]", "help for one or all commands" },
+    { "info", "i", cmd_info, 0, 0, IO_IMAGE, "", "prints information about the current file" },
+    { "length", "l", cmd_length, 0, 0, IO_IMAGE, "", "gets the length of the current file" },
+    { "map", NULL, cmd_map, 0, 1, IO_IMAGE, "", "prints the allocated areas of a file" },
+    { "open", "o", cmd_open, 0, -1, IO_NOTHING, "[-rsCnU] [-t cache] [-o options] [path]",
       "open the file specified by path" },
-    { "quit", "q", cmd_quit, 0, 0, false, "", "exit the program" },
-    { "remove_break", NULL, cmd_remove_break, 1, 1, true, "tag", "remove a breakpoint by tag" },
-    { "resume", NULL, cmd_resume, 1, 1, true, "tag", "resumes the request tagged as tag" },
-    { "sleep", NULL, cmd_sleep, 1, 1, false, "ms", "waits for the given value in milliseconds" },
-    { "truncate", "t", cmd_truncate, 1, -1, true, "[-m prealloc_mode] off",
+    { "quit", "q", cmd_quit, 0, 0, IO_NOTHING, "", "exit the program" },
+    { "remove_break", NULL, cmd_remove_break, 1, 1, IO_IMAGE, "tag", "remove a breakpoint by tag" },
+    { "resume", NULL, cmd_resume, 1, 1, IO_IMAGE, "tag", "resumes the request tagged as tag" },
+    { "sleep", NULL, cmd_sleep, 1, 1, IO_NOTHING, "ms", "waits for the given value in milliseconds" },
+    { "truncate", "t", cmd_truncate, 1, -1, IO_WRITABLE, "[-m prealloc_mode] off",
       "truncates the current file at the given offset" },
-    { "wait_break", NULL, cmd_wait_break, 1, 1, true, "tag", "waits for the suspension of a request" },
+    { "wait_break", NULL, cmd_wait_break, 1, 1, IO_IMAGE, "tag", "waits for the suspension of a request" },
     { NULL },
 };
 
@@ -403,16 +404,6 @@ static void print_command(const IoCommand *c)
 void io_print_usage(const char *name)
 {
     print_command(find_command(name));
-}
-
-bool io_writable(IoState *io)
-{
-    if (!blk_supports_write_perm(io->blk)) {
-        fflush(stdout);
-        tool_error("Block node is read-only");
-        return false;
-    }
-    return true;
 }
 
 static int cmd_help(IoState *io, int argc, char **argv)
@@ -463,7 +454,7 @@ int io_run_line(IoState *io, const char *line)
         fprintf(stderr, "command \"%s\" not found\n", words[0]);
         return -EINVAL;
     }
-    if (c->needs_image && !io->blk) {
+    if (c->need >= IO_IMAGE && !io->blk) {
         fprintf(stderr, "no file open, try 'help open'\n");
         return -EINVAL;
     }
@@ -478,6 +469,11 @@ int io_run_line(IoState *io, const char *line)
             fprintf(stderr, "bad argument count %d to %s, expected between %d and %d arguments\n", argc - 1, c->name,
                     c->min_args, c->max_args);
         }
+        return -EINVAL;
+    }
+    if (c->need == IO_WRITABLE && !blk_supports_write_perm(io->blk)) {
+        fflush(stdout);
+        tool_error("Block node is read-only");
         return -EINVAL;
     }
     return c->fn(io, argc, words);

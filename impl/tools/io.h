@@ -11,13 +11,19 @@ typedef struct IoState {
     bool quit;
 } IoState;
 
+typedef enum IoNeed {
+    IO_NOTHING,
+    IO_IMAGE,                   /* an open one */
+    IO_WRITABLE,                /* and one that may be written */
+} IoNeed;
+
 typedef struct IoCommand {
     const char *name;
     const char *alias;          /* NULL: none */
     int (*fn)(IoState *io, int argc, char **argv);
     int min_args;
     int max_args;               /* -1: no limit */
-    bool needs_image;
+    IoNeed need;
     const char *args;
     const char *help;
 } IoCommand;                    /* a table ends with name NULL */
@@ -31,8 +37,6 @@ int io_run_line(IoState *io, const char *line);
 int io_open(IoState *io, const char *name, const ImgOpen *how, QDict *options);
 /** io_print_usage: one line about the command called @name. */
 void io_print_usage(const char *name);
-/** io_writable: may the open image be written? false after telling the user. */
-bool io_writable(IoState *io);
 /** io_parse_number: a number with optional suffix, or -1 after telling the user. */
 int64_t io_parse_number(const char *text);
 /** io_format_bytes: "64 KiB", "1.500 GiB", "512 bytes". Caller frees. */

@@ -345,7 +345,7 @@ static int transfer(IoState *io, int argc, char **argv, const char *letters, boo
         request_free(r);
         return -EINVAL;
     }
-    if ((write && !io_writable(io)) || !parse_range(r, a.words->len, (char **)a.words->pdata, 0) || !check_request(r)) {
+    if (!parse_range(r, a.words->len, (char **)a.words->pdata, 0) || !check_request(r)) {
         request_free(r);
         return -EINVAL;
     }
@@ -395,10 +395,11 @@ static int cmd_discard(IoState *io, int argc, char **argv)
         r.machine |= o == 'C';
         r.quiet |= o == 'q';
     }
-    if (o == 0 && a.words->len != 2) {
-        io_print_usage(argv[0]);
+    if (o < 0) {
+        return -EINVAL;
     }
-    if (o < 0 || a.words->len != 2 || !io_writable(io)) {
+    if (a.words->len != 2) {
+        io_print_usage(argv[0]);
         return -EINVAL;
     }
     r.offset = io_parse_number(g_ptr_array_index(a.words, 0));
@@ -417,18 +418,19 @@ static int cmd_discard(IoState *io, int argc, char **argv)
 }
 
 const IoCommand io_rw_commands[] = {
-    { "aio_read", NULL, cmd_aio_read, 2, -1, true, "[-Ciqv] [-P pattern] off len [len..]",
+    { "aio_read", NULL, cmd_aio_read, 2, -1, IO_IMAGE, "[-Ciqv] [-P pattern] off len [len..]",
       "asynchronously reads a number of bytes" },
-    { "aio_write", NULL, cmd_aio_write, 2, -1, true, "[-Cfiquz] [-P pattern] off len [len..]",
+    { "aio_write", NULL, cmd_aio_write, 2, -1, IO_WRITABLE, "[-Cfiquz] [-P pattern] off len [len..]",
       "asynchronously writes a number of bytes" },
-    { "discard", "d", cmd_discard, 2, -1, true, "[-Cq] off len", "discards a number of bytes at a specified offset" },
-    { "read", "r", cmd_read, 2, -1, true, "[-abCqv] [-P pattern [-s off] [-l len]] off len",
+    { "discard", "d", cmd_discard, 2, -1, IO_WRITABLE, "[-Cq] off len",
+      "discards a number of bytes at a specified offset" },
+    { "read", "r", cmd_read, 2, -1, IO_IMAGE, "[-abCqv] [-P pattern [-s off] [-l len]] off len",
       "reads a number of bytes at a specified offset" },
-    { "readv", NULL, cmd_readv, 2, -1, true, "[-Cqv] [-P pattern] off len [len..]",
+    { "readv", NULL, cmd_readv, 2, -1, IO_IMAGE, "[-Cqv] [-P pattern] off len [len..]",
       "reads a number of bytes at a specified offset" },
-    { "write", "w", cmd_write, 2, -1, true, "[-bcCfnquz] [-P pattern | -s source_file] off len",
+    { "write", "w", cmd_write, 2, -1, IO_WRITABLE, "[-bcCfnquz] [-P pattern | -s source_file] off len",
       "writes a number of bytes at a specified offset" },
-    { "writev", NULL, cmd_writev, 2, -1, true, "[-Cfq] [-P pattern] off len [len..]",
+    { "writev", NULL, cmd_writev, 2, -1, IO_WRITABLE, "[-Cfq] [-P pattern] off len [len..]",
       "writes a number of bytes at a specified offset" },
     { NULL },
 };
