@@ -4,46 +4,22 @@
  * and neither a guest nor a stream can ask for more of them than it makes.
  * Method: its ports; an interrupt line that counts.
  */
-#include "devices/isa/isa.h"
-#include "devices/piix/piix.h"
-#include "devices/table.h"
-#include "devices/test-board.h"
+#include "devices/test-isa.h"
 #include "migration/qemu_file.h"
 #include "migration/vmstate.h"
 
 #define PIT_FREQ 1193182
 
-static DeviceState *host;
-static DeviceState *pit;
-static IRQState line;
-static unsigned raised;
-static int level;
-
-static void count_irq(void *opaque, int n, int lvl)
-{
-    raised += lvl && !level;
-    level = lvl;
-}
+static TestIsa isa;
 
 static void board_up(void)
 {
-    static const char *const at[] = { "addr", "01.0", NULL };
-    DeviceState *bridge;
-
-    host = test_board_add(&i440fx_pcihost_class, sysbus_get_default(), NULL);
-    bridge = test_board_add(&piix3_class, &i440fx_pci_bus(host)->bus, at);
-    qemu_init_irq(&line, count_irq, NULL, 0);
-    isa_bus_connect_irq(piix3_isa_bus(bridge), 0, &line);
-    pit = test_board_add(&isa_pit_class, &piix3_isa_bus(bridge)->bus, NULL);
-    raised = 0;
-    level = 0;
-    cpu_enable_ticks();
+    test_isa_up(&isa, &isa_pit_class, 0);
 }
 
 static void board_down(void)
 {
-    cpu_disable_ticks();
-    device_free(host);
+    test_isa_down(&isa);
 }
 
 /* Counter @n, both bytes, in @mode from @count (0 is 65,536). */
@@ -70,9 +46,7 @@ static int64_t guest_ns(void)
 
 static void wait_raised(unsigned times)
 {
-    while (raised < times) {
-        main_loop_wait(false);
-    }
+    test_isa_wait_raised(&isa, times);
 }
 
 /* Guest time passes, and no timer runs. */
@@ -104,12 +78,12 @@ static void test_terminal_count(void)
 {
     board_up();
     program(0, 0, 1000);
-    g_assert_cmpint(level, ==, 0);
+    g_assert_cmpint(isa.level, ==, 0);
     wait_raised(1);
     sleep_without_timers(10000000);
     main_loop_wait(true);
-    g_assert_cmpuint(raised, ==, 1);    /* once, and the line stays */
-    g_assert_cmpint(level, ==, 1);
+    g_assert_cmpuint(isa.raised, ==, 1);    /* once, and the line stays */
+    g_assert_cmpint(isa.level, ==, 1);
     board_down();
 }
 
@@ -134,10 +108,10 @@ static unsigned edges_of_one_pass(unsigned mode, unsigned count)
     unsigned before;
 
     program(0, mode, count);
-    before = raised;
+    before = isa.raised;
     sleep_without_timers(20000000);
     main_loop_wait(true);
-    return raised - before;
+    return isa.raised - before;
 }
 
 /* Some twenty thousand changes were due, but no interrupt controller remembers more than one edge. */
@@ -161,14 +135,14 @@ static void test_load_time_from_the_future(void)
 
     board_up();
     program(0, 2, 1000);
-    g_assert_cmpint(vmstate_save_state(f, pit->klass->vmsd, pit, &err), ==, 0);
+    g_assert_cmpint(vmstate_save_state(f, isa.dev->klass->vmsd, isa.dev, &err), ==, 0);
     g_assert_cmpint(qemu_fclose(f), ==, 0);
     f = qemu_fopen_memory(bytes, false);
-    g_assert_cmpint(vmstate_load_state(f, pit->klass->vmsd, pit, 1, &err), ==, 0);
+    g_assert_cmpint(vmstate_load_state(f, isa.dev->klass->vmsd, isa.dev, 1, &err), ==, 0);
     (void)qemu_fclose(f);
     memset(bytes->data + load_time_at, 0x7f, 8);
     f = qemu_fopen_memory(bytes, false);
-    g_assert_cmpint(vmstate_load_state(f, pit->klass->vmsd, pit, 1, &err), <, 0);
+    g_assert_cmpint(vmstate_load_state(f, isa.dev->klass->vmsd, isa.dev, 1, &err), <, 0);
     (void)qemu_fclose(f);
     g_clear_error(&err);
     board_down();

@@ -4,21 +4,9 @@
  * Method: its two ports; an interrupt line that counts.
  */
 #include "base/bytes.h"
-#include "devices/isa/isa.h"
-#include "devices/piix/piix.h"
-#include "devices/table.h"
-#include "devices/test-board.h"
+#include "devices/test-isa.h"
 
-static DeviceState *host;
-static IRQState line;
-static unsigned raised;
-static int level;
-
-static void count_irq(void *opaque, int n, int lvl)
-{
-    raised += lvl && !level;
-    level = lvl;
-}
+static TestIsa isa;
 
 static uint8_t rd(uint8_t reg)
 {
@@ -34,30 +22,17 @@ static void wr(uint8_t reg, uint8_t val)
 
 static void board_up(void)
 {
-    static const char *const at[] = { "addr", "01.0", NULL };
-    DeviceState *bridge;
-
-    host = test_board_add(&i440fx_pcihost_class, sysbus_get_default(), NULL);
-    bridge = test_board_add(&piix3_class, &i440fx_pci_bus(host)->bus, at);
-    qemu_init_irq(&line, count_irq, NULL, 0);
-    isa_bus_connect_irq(piix3_isa_bus(bridge), 8, &line);
-    (void)test_board_add(&mc146818_class, &piix3_isa_bus(bridge)->bus, NULL);
-    raised = 0;
-    level = 0;
-    cpu_enable_ticks();
+    test_isa_up(&isa, &mc146818_class, 8);
 }
 
 static void board_down(void)
 {
-    cpu_disable_ticks();
-    device_free(host);
+    test_isa_down(&isa);
 }
 
 static void wait_raised(unsigned times)
 {
-    while (raised < times) {
-        main_loop_wait(false);
-    }
+    test_isa_wait_raised(&isa, times);
 }
 
 static void test_time(void)
@@ -87,12 +62,12 @@ static void test_periodic(void)
     wr(0x0b, 0x42);
     wait_raised(1);
     g_assert_cmphex(rd(0x0c) & 0xc0, ==, 0xc0);
-    g_assert_cmpint(level, ==, 0);
+    g_assert_cmpint(isa.level, ==, 0);
     g_assert_cmphex(rd(0x0c) & 0xc0, ==, 0);
     wait_raised(2);
     (void)rd(0x0c);
     wr(0x0b, 0x02);
-    g_assert_cmpint(level, ==, 0);
+    g_assert_cmpint(isa.level, ==, 0);
     board_down();
 }
 
@@ -108,7 +83,7 @@ static void test_second_and_alarm(void)
     wr(0x0b, 0x22);
     wait_raised(2);
     g_assert_cmphex(rd(0x0c) & 0xa0, ==, 0xa0);
-    g_assert_cmpint(level, ==, 0);
+    g_assert_cmpint(isa.level, ==, 0);
     board_down();
 }
 
