@@ -54,6 +54,11 @@ class Counting:
     def passes(machine):
         return [int(n) for n in re.findall(r"counter: (\d+)\n", machine.serial())]
 
+    def went_back(self, machine):
+        """Whether the count fell somewhere: a running guest reports on until the very moment a state is loaded."""
+        passes = self.passes(machine)
+        return any(later < earlier for earlier, later in zip(passes, passes[1:]))
+
     def wait_more(self, machine, count=2, timeout=30):
         """Until the guest has made `count` more reports; returns the last."""
         want = len(self.passes(machine)) + count
