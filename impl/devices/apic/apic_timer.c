@@ -49,9 +49,10 @@ uint32_t apic_timer_get_count(const APICState *s)
     return ticks >= s->initial_count ? 0 : s->initial_count - (uint32_t)ticks;
 }
 
-static void arm_count(APICState *s)
+/* @done: ns since the count was loaded. */
+static void arm_count(APICState *s, uint64_t done)
 {
-    uint64_t period = period_ns(s), done = elapsed_ns(s), next = period;
+    uint64_t period = period_ns(s), next = period;
 
     if (period == 0) {
         timer_del(&s->timer);
@@ -84,15 +85,20 @@ static void arm_deadline(APICState *s)
     timer_mod(&s->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + delta);
 }
 
-void apic_timer_rearm(APICState *s)
+static void rearm(APICState *s, uint64_t done)
 {
     if (s->lvt[APIC_LVT_TIMER] & APIC_LVT_MASKED) {
         timer_del(&s->timer);
     } else if (in_mode(s, APIC_LVT_TIMER_TSCDEADLINE)) {
         arm_deadline(s);
     } else {
-        arm_count(s);
+        arm_count(s, done);
     }
+}
+
+void apic_timer_rearm(APICState *s)
+{
+    rearm(s, elapsed_ns(s));
 }
 
 /* A count that ran out between save and load did not run out for the guest: it waits for that interrupt. */
@@ -122,7 +128,7 @@ void apic_timer_set_count(APICState *s, uint32_t count)
     }
     s->initial_count = count;
     s->count_load_time = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-    apic_timer_rearm(s);
+    rearm(s, 0);    /* a second look at the clock might find a short count run out, and its interrupt would be lost */
 }
 
 uint64_t apic_get_tsc_deadline(void *opaque)

@@ -286,6 +286,11 @@ static void test_timer(void)
     wr(0, EOI, 0);
     g_assert_cmpuint(rd(0, CURRENT_COUNT), ==, 0);
 
+    wr(0, INITIAL_COUNT, 1);                   /* over before anybody could look */
+    wait_pending(0);
+    g_assert_cmpint(ack(0), ==, 0x40);
+    wr(0, EOI, 0);
+
     wr(0, DIVIDE, 0x1);                        /* by 8 */
     wr(0, LVT_TIMER, 0x20041);                 /* periodic */
     wr(0, INITIAL_COUNT, 100000);

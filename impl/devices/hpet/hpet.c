@@ -7,7 +7,9 @@
  * Context: BQL; timers fire in the main loop.
  * I1  A comparator's timer is armed exactly while HPET and comparator are enabled and it will match.
  * I2  A level-triggered line is up exactly while its status bit is set.
- * I3  A periodic comparator fires at most once in MIN_PERIOD_NS, whatever period the guest asks for; matches that were
+ * I3  What is set and what follows from it are computed at one reading of the clock: between two, a comparator might be
+ *     passed, and would not match for centuries.
+ * I4  A periodic comparator fires at most once in MIN_PERIOD_NS, whatever period the guest asks for; matches that were
  *     missed are skipped.
  * Source: IA-PC HPET specification 1.0a.
  */
@@ -47,6 +49,7 @@ typedef struct HPETTimer {
     uint64_t config;
     uint64_t cmp;
     uint64_t period;            /* ticks */
+    bool due;                   /* in streams only: the timer was armed */
 } HPETTimer;
 
 struct HPETState {
@@ -68,10 +71,14 @@ void hpet_connect(DeviceState *dev, qemu_irq *gsi, qemu_irq legacy)
     ((HPETState *)dev)->legacy = legacy;
 }
 
-static uint64_t hpet_ticks(const HPETState *s)
+static int64_t guest_ns(void)
 {
-    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
 
+/* The counter at @now, guest time in ns. */
+static uint64_t hpet_ticks(const HPETState *s, int64_t now)
+{
     return s->config & CFG_ENABLE && now > s->start ? s->counter + (now - s->start) / NS_PER_TICK : s->counter;
 }
 
@@ -121,24 +128,23 @@ static void hpet_clear_isr(HPETState *s, uint64_t bits)
 
 /* ---- Comparators ---- */
 
-static void timer_arm(HPETTimer *t)
+static void timer_arm(HPETTimer *t, int64_t now)
 {
     HPETState *s = t->hpet;
-    uint64_t now = hpet_ticks(s);
-    uint64_t diff = (t->cmp - now) & timer_mask(t);
+    uint64_t diff = (t->cmp - hpet_ticks(s, now)) & timer_mask(t);
 
     if (!(s->config & CFG_ENABLE) || !(t->config & TN_ENABLE) || diff > MAX_TICKS) {
         timer_del(&t->timer);           /* (I1) a match centuries ahead is none */
         return;
     }
-    timer_mod(&t->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + (int64_t)diff * NS_PER_TICK);
+    timer_mod(&t->timer, now + (int64_t)diff * NS_PER_TICK);
 }
 
-/* The next match after now, not too soon (I3). */
-static void timer_advance(HPETTimer *t)
+/* The next match after @now, not too soon (I4). */
+static void timer_advance(HPETTimer *t, int64_t now)
 {
-    uint64_t now = (hpet_ticks(t->hpet) + MIN_PERIOD_NS / NS_PER_TICK) & timer_mask(t);
-    uint64_t behind = (now - t->cmp) & timer_mask(t);
+    uint64_t soonest = (hpet_ticks(t->hpet, now) + MIN_PERIOD_NS / NS_PER_TICK) & timer_mask(t);
+    uint64_t behind = (soonest - t->cmp) & timer_mask(t);
     uint64_t steps = behind <= timer_mask(t) / 2 ? behind / t->period + 1 : 1;
 
     t->cmp = (t->cmp + steps * t->period) & timer_mask(t);
@@ -147,10 +153,11 @@ static void timer_advance(HPETTimer *t)
 static void hpet_timer(void *opaque)
 {
     HPETTimer *t = opaque;
+    int64_t now = guest_ns();
 
     if (t->config & TN_PERIODIC && t->period) {
-        timer_advance(t);
-        timer_arm(t);
+        timer_advance(t, now);
+        timer_arm(t, now);
     }
     timer_fire(t);
 }
@@ -165,7 +172,7 @@ static void timer_write_config(HPETTimer *t, uint64_t val)
         t->cmp = (uint32_t)t->cmp;
         t->period = (uint32_t)t->period;
     }
-    timer_arm(t);
+    timer_arm(t, guest_ns());
 }
 
 static void timer_write_cmp(HPETTimer *t, uint64_t val)
@@ -178,7 +185,7 @@ static void timer_write_cmp(HPETTimer *t, uint64_t val)
         t->period = MIN(val, MAX_TICKS);
     }
     t->config &= ~(uint64_t)TN_SETVAL;
-    timer_arm(t);
+    timer_arm(t, guest_ns());
 }
 
 /* ---- Registers: eight bytes each ---- */
@@ -195,7 +202,7 @@ static uint64_t reg_get(HPETState *s, hwaddr reg)
     case 0x020:
         return s->isr;
     case 0x0f0:
-        return hpet_ticks(s);
+        return hpet_ticks(s, guest_ns());
     default:
         break;
     }
@@ -208,21 +215,22 @@ static uint64_t reg_get(HPETState *s, hwaddr reg)
 static void hpet_write_config(HPETState *s, uint64_t val)
 {
     uint64_t old = s->config;
+    int64_t now = guest_ns();
 
     val &= CFG_ENABLE | CFG_LEGACY;
     if ((old ^ val) & CFG_LEGACY) {
         hpet_clear_isr(s, UINT64_MAX);
     }
     if ((old ^ val) & CFG_ENABLE) {
-        s->counter = hpet_ticks(s);
-        s->start = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+        s->counter = hpet_ticks(s, now);
+        s->start = now;
     }
     s->config = val;
     if ((old ^ val) & CFG_LEGACY) {
         qemu_set_irq(s->legacy, !!(val & CFG_LEGACY));
     }
     for (unsigned n = 0; n < NUM_TIMERS; n++) {
-        timer_arm(&s->timers[n]);
+        timer_arm(&s->timers[n], now);
     }
 }
 
@@ -321,6 +329,25 @@ static void hpet_reset(DeviceState *dev)
     qemu_set_irq(s->legacy, 0);
 }
 
+static int hpet_pre_save(void *opaque)
+{
+    HPETState *s = opaque;
+
+    for (unsigned n = 0; n < NUM_TIMERS; n++) {
+        s->timers[n].due = timer_pending(&s->timers[n].timer);
+    }
+    return 0;
+}
+
+/* A match between save and load was none for the guest: it waits for that interrupt. */
+static void timer_load(HPETTimer *t, int64_t now)
+{
+    timer_arm(t, now);
+    if (t->due && t->hpet->config & CFG_ENABLE && t->config & TN_ENABLE && !timer_pending(&t->timer)) {
+        timer_mod(&t->timer, now);
+    }
+}
+
 static int hpet_post_load(void *opaque, int version_id)
 {
     HPETState *s = opaque;
@@ -336,34 +363,36 @@ static int hpet_post_load(void *opaque, int version_id)
 
         t->config = (t->config & TN_WRITABLE) | TN_PERIODIC_CAP | TN_SIZE_CAP | (uint64_t)s->intcap << 32;
         t->period = MIN(t->period, MAX_TICKS);
-        timer_arm(t);
+        timer_load(t, guest_ns());
     }
     return 0;
 }
 
 static const VMStateDescription vmstate_hpet_timer = {
     .name = "hpet_timer",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT64(config, HPETTimer),
         VMSTATE_UINT64(cmp, HPETTimer),
         VMSTATE_UINT64(period, HPETTimer),
+        VMSTATE_BOOL(due, HPETTimer),
         VMSTATE_END_OF_LIST()
     },
 };
 
 static const VMStateDescription vmstate_hpet = {
     .name = "hpet",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
+    .pre_save = hpet_pre_save,
     .post_load = hpet_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT64(config, HPETState),
         VMSTATE_UINT64(isr, HPETState),
         VMSTATE_UINT64(counter, HPETState),
         VMSTATE_INT64(start, HPETState),
-        VMSTATE_STRUCT_ARRAY(timers, HPETState, NUM_TIMERS, 1, vmstate_hpet_timer, HPETTimer),
+        VMSTATE_STRUCT_ARRAY(timers, HPETState, NUM_TIMERS, 2, vmstate_hpet_timer, HPETTimer),
         VMSTATE_END_OF_LIST()
     },
 };

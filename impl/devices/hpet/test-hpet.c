@@ -7,10 +7,11 @@
 #include "devices/hpet/hpet.h"
 #include "devices/table.h"
 #include "devices/test-board.h"
+#include "migration/qemu_file.h"
+#include "migration/vmstate.h"
 
 #define CFG(n) (0x100 + (n) * 0x20)
 #define CMP(n) (0x108 + (n) * 0x20)
-#define AHEAD 1000000       /* 10 ms: a comparator set behind the counter waits until its 32 bits are round, 43 s */
 
 static DeviceState *dev;
 static IRQState lines[24];
@@ -64,6 +65,14 @@ static void wait_raised(int n, unsigned times)
     }
 }
 
+/* Comparator @n @ticks from now. The counter stands meanwhile: it would not wait for a thread without a processor. */
+static void compare_ahead(unsigned n, unsigned ticks, uint64_t config)
+{
+    wr(0x10, config & ~UINT64_C(1));
+    wr(CMP(n), rd(0xf0) + ticks);
+    wr(0x10, config);
+}
+
 static void test_counter(void)
 {
     uint64_t now;
@@ -102,7 +111,7 @@ static void test_one_shot(void)
     wr(CMP(1), 0);
     wr(CFG(2), 2 << 9 | 0x6);                   /* level */
     wr(CMP(2) + 4, 0);
-    wr(CMP(2), rd(0xf0) + AHEAD);
+    compare_ahead(2, 1000, 1);
     wait_raised(2, 2);
     g_assert_cmpint(level[2], ==, 1);
     g_assert_cmphex(rd(0x20), ==, 4);
@@ -112,18 +121,52 @@ static void test_one_shot(void)
     board_down();
 }
 
+/* The counter begins at the comparator: it has met it, however long the instruction took. */
+static void test_match_at_once(void)
+{
+    board_up();
+    wr(CFG(0), 2 << 9 | 0x4);
+    wr(CMP(0), 0);
+    wr(CMP(0) + 4, 0);
+    wr(0x10, 1);
+    wait_raised(2, 1);
+    board_down();
+}
+
+/* A match that is still to come when state is saved comes after a load, even if its time has passed meanwhile. */
+static void test_state(void)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    QEMUFile *f = qemu_fopen_memory(bytes, true);
+    GError *err = NULL;
+
+    board_up();
+    wr(CFG(0), 2 << 9 | 0x4);
+    wr(CMP(0) + 4, 0);
+    wr(CMP(0), 1000);
+    wr(0x10, 1);
+    g_assert_cmpint(vmstate_save_state(f, dev->klass->vmsd, dev, &err), ==, 0);
+    g_assert_cmpint(qemu_fclose(f), ==, 0);
+    wait_raised(2, 1);
+    f = qemu_fopen_memory(bytes, false);
+    g_assert_cmpint(vmstate_load_state(f, dev->klass->vmsd, dev, 2, &err), ==, 0);
+    (void)qemu_fclose(f);
+    wait_raised(2, 2);
+    board_down();
+}
+
 static void test_periodic_legacy(void)
 {
     board_up();
     wr(0x10, 3);
     g_assert_cmpint(level[24], ==, 1);
     wr(CFG(0), 0x10c | 0x40);                   /* periodic, 32 bits, the next write sets the comparator */
-    wr(CMP(0), rd(0xf0) + AHEAD);
+    compare_ahead(0, 1000, 3);
     wr(CMP(0), 20000);
     wait_raised(0, 5);
     wr(CFG(0), 0);
     wr(CFG(1), 0x14c);
-    wr(CMP(1), rd(0xf0) + AHEAD);
+    compare_ahead(1, 1000, 3);
     wr(CMP(1), 1);                              /* as fast as it goes: must not stop the world */
     wait_raised(8, 3);
     wr(0x10, 0);
@@ -138,6 +181,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/hpet/counter", test_counter);
     g_test_add_func("/hpet/one-shot", test_one_shot);
+    g_test_add_func("/hpet/match-at-once", test_match_at_once);
+    g_test_add_func("/hpet/state", test_state);
     g_test_add_func("/hpet/periodic-legacy", test_periodic_legacy);
     return test_board_run();
 }
