@@ -134,16 +134,18 @@ static void test_output_waits_for_a_slow_reader(void)
 {
     g_autofree char *text = g_strnfill(1 << 20, 'x');
     char buf[65536];
-    size_t got = 0;
+    size_t sent = 0, got = 0;
     Bench b;
     int peer;
 
     bench_up(&b);
     peer = peer_new(&b);
     expect(&b, "[opened]");
-    g_assert_cmpint(qemu_chr_fe_write_all(&b.f.be, (const uint8_t *)text, 1 << 20), ==, 1 << 20);
-    g_assert_cmpuint(qemu_chr_fe_pending(&b.f.be), >, 0);
-    while (got < 1 << 20) {
+    while (qemu_chr_fe_pending(&b.f.be) == 0) {     /* what a socket holds is the host's choice */
+        g_assert_cmpint(qemu_chr_fe_write_all(&b.f.be, (const uint8_t *)text, 1 << 20), ==, 1 << 20);
+        sent += 1 << 20;
+    }
+    while (got < sent) {
         ssize_t n = sched_stream_read(peer, buf, sizeof(buf));
 
         g_assert_cmpint(n, >, 0);

@@ -200,7 +200,6 @@ static void test_events_reach_the_negotiated(void)
 static void test_rate_limited_event_keeps_its_newest(void)
 {
     FakeChr *f;
-    int64_t end_ns;
 
     begin();
     f = client_new("qmp0", true);
@@ -210,8 +209,7 @@ static void test_rate_limited_event_keeps_its_newest(void)
     qapi_event_send_watchdog(WATCHDOG_ACTION_PAUSE);
     qapi_event_send_watchdog(WATCHDOG_ACTION_NONE);
     fake_expect(f, "");
-    end_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + 2 * NANOSECONDS_PER_SECOND;
-    while (!f->out->len && qemu_clock_get_ns(QEMU_CLOCK_REALTIME) < end_ns) {
+    while (!f->out->len) {
         main_loop_wait(false);
     }
     g_assert_nonnull(strstr(f->out->str, "none"));

@@ -136,7 +136,8 @@ static void test_console(void)
 {
     static const GraphicHwOps ops = { .gfx_update = draw };
     DisplayChangeListener dcl = { .gfx_update = on_update };
-    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "rondo-test-ui.ppm", NULL);
+    g_autofree char *dir = g_dir_make_tmp("rondo-test-ui-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "screen", NULL);
     QemuConsole *con = NULL;
     GError *err = NULL;
 
@@ -149,7 +150,8 @@ static void test_console(void)
     g_assert_true(png_save(qemu_console_surface(con), path, &err));
     unregister_displaychangelistener(&dcl);
     graphic_console_close(con);
-    (void)g_remove(path);
+    (void)g_remove(path);       /* the simulator has it in its overlay */
+    g_assert_cmpint(g_rmdir(dir), ==, 0);
 }
 
 int main(int argc, char **argv)
