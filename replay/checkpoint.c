@@ -48,7 +48,6 @@ static void wait_to_go(ReplayCheckpoint *c)
     struct pollfd debugger = { .fd = debugger_fd, .events = POLLIN };
 
     prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);      /* the debugger is not our parent */
-    c->pid = getpid();
     while (!replay_go) {
         if (poll(&debugger, 1, LOOK_EVERY_MS) == 1) {
             _exit(0);
@@ -60,6 +59,7 @@ static void wait_to_go(ReplayCheckpoint *c)
 void checkpoint_leave(uint64_t step)
 {
     ReplayCheckpoint *c = replay_checkpoints;
+    int pid;
 
     while (c->step && c->step != step) {
         c++;
@@ -70,7 +70,8 @@ void checkpoint_leave(uint64_t step)
     c->step = step;
     signal(SIGCHLD, SIG_IGN);   /* copies that end leave nothing */
     /* The copy waits, and when it goes on leaves a copy of itself in its place. */
-    while (fork() == 0) {
+    while ((pid = fork()) == 0) {
         wait_to_go(c);
     }
+    c->pid = pid > 0 ? pid : 0;       /* now, not when it first runs: the debugger may come back to it before */
 }
