@@ -9,7 +9,7 @@ import select
 import socket
 import time
 
-DEFAULT_TIMEOUT = 30.0
+DEFAULT_TIMEOUT = 120.0    # seconds; only a hang gets there, on whatever machine
 
 
 class QMPTimeout(Exception):

@@ -11,6 +11,7 @@ def test_debian_from_its_disk(linux, debian):
     c = vm.console
     assert c.run("hostname") == "rondo-guest"
     assert c.run("systemctl is-system-running --wait") == "running"
+    c.run("/lib/systemd/systemd-networkd-wait-online --timeout=120")
     assert "10.0.2.15" in c.run("ip -4 -br addr show scope global")
     c.run("ping -c 1 10.0.2.2")
     c.run("dd if=/dev/urandom of=/root/file bs=1M count=8 2>/dev/null && sync")

@@ -8,8 +8,11 @@ import os
 import pty
 import re
 import select
+import signal
 import termios
 import time
+
+import pytest
 
 from rondo_iotests import binary
 from rondo_iotests.systems import kernel, make_initramfs
@@ -25,6 +28,20 @@ class Person:
         self.pid = os.posix_spawn(command[0], command, dict(os.environ), file_actions=[
             (os.POSIX_SPAWN_DUP2, self.tty, n) for n in (0, 1, 2)])
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            self.end()
+        os.close(self.fd)
+        os.close(self.tty)
+
+    def end(self):
+        pid, self.pid = self.pid, None
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
     def type(self, text):
         os.write(self.fd, text.encode())
 
@@ -37,11 +54,17 @@ class Person:
         self.text = self.text[found.end():]
 
 
-def test_a_terminal(requires):
+@pytest.fixture
+def person(requires):
     requires.program("rondo")
     k = kernel("cloud")
-    p = Person([str(binary("rondo")), "-m", "512", "-nographic", "-kernel", str(k.image), "-initrd",
-                str(make_initramfs(k)), "-append", "console=ttyS0"])
+    with Person([str(binary("rondo")), "-m", "512", "-nographic", "-kernel", str(k.image), "-initrd",
+                 str(make_initramfs(k)), "-append", "console=ttyS0"]) as p:
+        yield p
+
+
+def test_a_terminal(person):
+    p = person
     p.wait("SeaBIOS")
     p.wait("RONDO-SHELL-READY")
     assert not termios.tcgetattr(p.tty)[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
@@ -58,7 +81,5 @@ def test_a_terminal(requires):
     p.wait("6y")
     p.type("\x01x")
     p.wait("Terminated")
-    assert os.waitstatus_to_exitcode(os.waitpid(p.pid, 0)[1]) == 0
+    assert p.end() == 0
     assert termios.tcgetattr(p.tty) == p.before
-    os.close(p.fd)
-    os.close(p.tty)

@@ -15,7 +15,7 @@ from rondo_iotests.paths import binary
 
 def rondo(*args, commands="quit\n"):
     return subprocess.run([binary("rondo"), "-display", "none", "-serial", "null", "-monitor", "stdio", "-S", *args],
-                          input=commands, capture_output=True, text=True, timeout=60)
+                          input=commands, capture_output=True, text=True, timeout=120)
 
 
 # The same words as the distribution's QEMU says.
@@ -67,8 +67,8 @@ WRONG = """
 def test_wrong_options(args, requires):
     requires.stock_qemu()
     base = ["-nodefaults", "-display", "none", "-S", "-m", "16"]
-    ours = tool(have_binary("rondo"), *base, *args.split(), check=False, timeout=30)
-    peer = tool(stock_qemu(), *base, *args.split(), check=False, timeout=30)
+    ours = tool(have_binary("rondo"), *base, *args.split(), check=False, timeout=120)
+    peer = tool(stock_qemu(), *base, *args.split(), check=False, timeout=120)
     assert peer.returncode == 1, "the test is wrong: QEMU accepts this"
     assert ours.stderr.replace("rondo:", "PROGRAM:") == peer.stderr.replace("qemu-system-x86_64:", "PROGRAM:")
     assert ours.returncode == 1

@@ -15,7 +15,8 @@ BUILD = os.environ.get("RONDO_BUILD", "")
 
 def check(*args):
     return subprocess.run(["/usr/bin/python3", str(SOURCE / "iotests/lib/runner.py"), "--no-build", "--jobs", "1",
-                           f"--build-dir={BUILD or SOURCE / 'build'}", *args], capture_output=True, text=True)
+                           f"--build-dir={BUILD or SOURCE / 'build'}", *args], capture_output=True, text=True,
+                          timeout=1200)
 
 
 def test_help_is_golden(golden):

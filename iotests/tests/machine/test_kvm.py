@@ -76,7 +76,7 @@ def test_firmware_on_two_processors(kvm, vm, tmp_path):
     log = tmp_path / "debug.log"
     machine = vm(machine="pc", args=["-accel", "kvm", "-m", "64", "-smp", "2", "-chardev", f"file,id=d,path={log}",
                                      "-device", "isa-debugcon,iobase=0x402,chardev=d"])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while "No bootable device." not in log.read_text():
         assert not machine._ended_within(0.05) and time.monotonic() < deadline, machine.report()
     assert "Found 2 cpu(s)" in log.read_text()
@@ -100,7 +100,7 @@ def test_the_software_processor_steps_in(kvm, vm):
 def test_without_it(tmp_path, accel, status, said):
     """The simulator never has KVM: what it says is what a host without it says."""
     run = subprocess.run([binary("rondo-sim"), "--", "-nodefaults", "-accel", accel, "-m", "4", "-bios", guest("hello"),
-                          "-device", DEBUG_EXIT], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+                          "-device", DEBUG_EXIT], capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert said in run.stderr
     assert run.returncode == status
 

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from rondo_iotests.paths import build_dir
+from rondo_iotests.qmp import DEFAULT_TIMEOUT
 
-def wait_status(machine, status, timeout=30):
+def wait_status(machine, status, timeout=DEFAULT_TIMEOUT):
     """The run state follows the end of a migration a moment after its event, and has none of its own."""
     deadline = time.monotonic() + timeout
     while machine.qmp("query-status")["status"] != status:
@@ -59,7 +60,7 @@ class Counting:
         passes = self.passes(machine)
         return any(later < earlier for earlier, later in zip(passes, passes[1:]))
 
-    def wait_more(self, machine, count=2, timeout=30):
+    def wait_more(self, machine, count=2, timeout=DEFAULT_TIMEOUT):
         """Until the guest has made `count` more reports; returns the last."""
         want = len(self.passes(machine)) + count
         deadline = time.monotonic() + timeout

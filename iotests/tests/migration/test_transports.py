@@ -37,11 +37,11 @@ def test_unix(host, counting, tmp_path, defer):
 
 
 def test_tcp(host, counting):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    uri = f"tcp:127.0.0.1:{port}"
-    move(host, counting, uri, uri)
+    with socket.socket() as holder:     # nobody is given the port meanwhile; who reuses it can listen
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        uri = f"tcp:127.0.0.1:{holder.getsockname()[1]}"
+        move(host, counting, uri, uri)
 
 
 def test_exec(host, counting, tmp_path):

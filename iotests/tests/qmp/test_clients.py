@@ -10,7 +10,7 @@ import time
 import pytest
 
 from rondo_iotests import QMPClient
-from rondo_iotests.qmp import QMPClosed
+from rondo_iotests.qmp import DEFAULT_TIMEOUT, QMPClosed
 
 ARGS = ["-S", "-m", "16"]
 
@@ -23,7 +23,7 @@ def machine(request, vm, requires, tmp_path):
 
 
 def deadline():
-    return time.monotonic() + 30
+    return time.monotonic() + DEFAULT_TIMEOUT
 
 
 def test_client_that_does_not_read(vm, tmp_path):

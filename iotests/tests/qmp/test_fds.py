@@ -5,15 +5,18 @@ Method: SCM_RIGHTS over the QMP socket; what is open in the process is read from
 already had are also checked with the distribution's QEMU.
 """
 import array
+import contextlib
 import json
 import os
 import resource
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from rondo_iotests import QMPClient
+from rondo_iotests.qmp import DEFAULT_TIMEOUT
 
 ARGS = ["-S", "-m", "16"]
 
@@ -43,8 +46,11 @@ def error(reply):
 
 
 def open_files(machine, path):
-    fds = f"/proc/{machine.process.pid}/fd"
-    return sum(os.readlink(f"{fds}/{fd}") == str(path) for fd in os.listdir(fds))
+    count = 0
+    for fd in Path(f"/proc/{machine.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):    # closed meanwhile
+            count += os.readlink(fd) == str(path)
+    return count
 
 
 def reconnect(machine):
@@ -177,7 +183,7 @@ def test_duplicate_keeps_its_set(rondo, image_file, read_write):
 def test_descriptor_nobody_asked_for_is_closed(rondo, image_file, read_write):
     assert "return" in pass_fd(rondo, read_write, "query-name")
     reconnect(rondo)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEFAULT_TIMEOUT
     while open_files(rondo, image_file) and time.monotonic() < deadline:
         rondo.qmp("query-name")
     assert open_files(rondo, image_file) == 0

@@ -41,7 +41,7 @@ class Session:
                     line += ["-ex", c]
                 out = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=120,
                                      stdin=subprocess.DEVNULL)
-                sim.wait(timeout=60)
+                sim.wait(timeout=120)
             finally:
                 sim.kill()
         return out.stdout + out.stderr, json.loads(result.read_text()) if result.exists() else None

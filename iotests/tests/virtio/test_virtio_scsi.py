@@ -6,11 +6,13 @@ Method: the guest virtio-scsi-reset, told by single bytes on its serial port wha
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 import rondo_iotests as rt
+from rondo_iotests.qmp import DEFAULT_TIMEOUT
 
 GUEST = Path(os.environ["RONDO_BUILD"]) / "iotests" / "guests" / "virtio-scsi-reset.bin"
 
@@ -114,7 +116,8 @@ def test_state_file_while_the_device_is_reset(how, guest, tmp_path):
     machine.qmp("savevm-start", {"statefile": str(state)})
     if how == "host":
         machine.qmp("system_reset")
-    while (info := machine.qmp("query-savevm")).get("status") == "active":
+    deadline = time.monotonic() + DEFAULT_TIMEOUT
+    while (info := machine.qmp("query-savevm")).get("status") == "active" and time.monotonic() < deadline:
         machine.qmp("query-status")
     assert info["status"] == "completed", info
     machine.qmp("savevm-end")
@@ -164,8 +167,9 @@ def test_requests_before_and_after_migration(iothread, tmp_path, image, vm, requ
         console.sock.close()
         console = Console(tmp_path / f"{name}.sock")
         source.qmp("migrate", {"uri": uri})
+        deadline = time.monotonic() + DEFAULT_TIMEOUT
         while (status := source.qmp("query-migrate").get("status")) not in ("completed", "failed"):
-            source.qmp("query-status")
+            assert time.monotonic() < deadline, status
         assert status == "completed"
         target.wait_event("RESUME")
         source.quit()

@@ -192,7 +192,7 @@ def machine(prefix, args, folder, timeout=30):
             process.wait()
 
 
-def replay(binary, trace, folder, *, log=None, stacks=True, timeout=120, prefix=()):
+def replay(binary, trace, folder, *, log=None, stacks=True, timeout=1200, prefix=()):
     """Follow a trace. Returns the report with "wall-ms" and "exit"."""
     result = Path(folder) / "result.json"
     result.unlink(missing_ok=True)

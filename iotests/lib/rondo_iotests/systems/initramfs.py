@@ -29,6 +29,8 @@ if [ -f /task ]; then
     sh /task </dev/console >/dev/console 2>&1
     poweroff -f
 fi
+# From here on the console is the shell's: a message of another processor could come between two letters.
+dmesg -n 1
 echo @READY@ >/dev/console
 # A session of its own gives the shell a terminal, so that Ctrl-C works; a shell that ends is started again.
 while :; do

@@ -41,10 +41,9 @@ class LinuxVM(VM):
         super()._connect(deadline)
 
     def boot(self, timeout=BOOT_TIMEOUT):
-        """Wait for the initramfs's shell; kernel messages stay off the console from then on."""
+        """Wait for the initramfs's shell; it keeps kernel messages off the console from then on."""
         self.console.wait(READY, timeout)
         self.console.wait("rondo# ", timeout)
-        self.console.run("dmesg -n 1")
         return self
 
     def log_in(self, timeout=BOOT_TIMEOUT):
@@ -54,10 +53,10 @@ class LinuxVM(VM):
         c.type("root\n")
         c.wait("assword: ", timeout)
         c.type(f"{PASSWORD}\n")
-        c.wait(r"# $", timeout)
+        c.wait(r"root@\S+# ", timeout)
         # In two parts, so that the prompt is not found in the echo of the command that sets it.
         c.type("stty -echo; dmesg -n 1; bind 'set enable-bracketed-paste off'; PS1='rondo''# '\n")
-        c.wait("rondo# $", timeout)
+        c.wait("rondo# ", timeout)
         c.run("true")
         return self
 

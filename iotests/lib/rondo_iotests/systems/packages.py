@@ -68,9 +68,13 @@ def package_version(name):
     """The version that apt would install; the package lists are fetched if they are not there."""
     version = _candidate(name)
     if version is None:
-        sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        run(*sudo, "apt-get", "update", "-qq")
-        version = _candidate(name)
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        with open(cache_dir() / ".apt-get-update.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            version = _candidate(name)      # another process may have fetched them meanwhile
+            if version is None:
+                run(*([] if os.geteuid() == 0 else ["sudo", "-n"]), "apt-get", "update", "-qq")
+                version = _candidate(name)
     if version is None:
         raise Missing(f"apt knows no package {name}")
     return version
