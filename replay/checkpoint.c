@@ -73,5 +73,5 @@ void checkpoint_leave(uint64_t step)
     while ((pid = fork()) == 0) {
         wait_to_go(c);
     }
-    c->pid = pid > 0 ? pid : 0;       /* now, not when it first runs: the debugger may come back to it before */
+    c->pid = pid > 0 ? pid : 0; /* now, not when it first runs: the debugger may come back to it before */
 }

@@ -351,6 +351,7 @@ static void timer_load(HPETTimer *t, int64_t now)
 static int hpet_post_load(void *opaque, int version_id)
 {
     HPETState *s = opaque;
+    int64_t now = guest_ns();
 
     if (s->start < 0) {
         return -EINVAL;
@@ -363,7 +364,7 @@ static int hpet_post_load(void *opaque, int version_id)
 
         t->config = (t->config & TN_WRITABLE) | TN_PERIODIC_CAP | TN_SIZE_CAP | (uint64_t)s->intcap << 32;
         t->period = MIN(t->period, MAX_TICKS);
-        timer_load(t, guest_ns());
+        timer_load(t, now);
     }
     return 0;
 }
