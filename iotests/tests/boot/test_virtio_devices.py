@@ -27,6 +27,11 @@ def network_up(c):
     c.run("ip addr add 10.0.2.15/24 dev eth0 && ip route add default via 10.0.2.2")
 
 
+def eventually(c, condition, tenths=100):
+    """Until the guest's shell finds @condition true, which it does within so many tenths of a second."""
+    c.run(f"(for i in $(seq {tenths}); do {condition} && exit 0; sleep 0.1; done; false)")
+
+
 def in_background(c, command):
     """Not as a job of the shell: busybox's takes the end of one for the end of its input."""
     c.run(f"( ({command}) >/dev/null 2>&1 & )")
@@ -107,7 +112,7 @@ def test_outgoing_connections(linux):
         while (got := udp.recv(1000)) == request:   # it asks again after 100 ms
             pass
         assert got == b"\0\4\0\1"
-        c.run("(for i in $(seq 100); do test -s /tmp/y && exit 0; sleep 0.1; done; false)")
+        eventually(c, "test -s /tmp/y")
         assert c.run("cat /tmp/y") == "datagram"
 
 
@@ -116,7 +121,7 @@ def test_forwarded_ports(linux):
     c = vm.console
     network_up(c)
     in_background(c, "nc -ll -p 7 -e cat")
-    c.run("(for i in $(seq 100); do netstat -ltn | grep -q ':7 ' && exit 0; sleep 0.1; done; false)")
+    eventually(c, "netstat -ltn | grep -q ':7 '")
     data = random.Random(2).randbytes(MIB)
     with socket.create_connection(("127.0.0.1", forwarded(vm, "TCP")), 60) as conn:
         conn.settimeout(120)
@@ -127,9 +132,9 @@ def test_forwarded_ports(linux):
             pass
     # A cable that is pulled and plugged again.
     vm.qmp("set_link", name="virtio-net-pci.0", up=False)
-    c.run("(for i in $(seq 50); do grep -q 0 /sys/class/net/eth0/carrier && exit 0; sleep 0.1; done; false)")
+    eventually(c, "grep -q 0 /sys/class/net/eth0/carrier", tenths=50)
     vm.qmp("set_link", name="virtio-net-pci.0", up=True)
-    c.run("(for i in $(seq 50); do grep -q 1 /sys/class/net/eth0/carrier && exit 0; sleep 0.1; done; false)")
+    eventually(c, "grep -q 1 /sys/class/net/eth0/carrier", tenths=50)
     assert "1 packets received" in c.run("ping -c 1 -w 20 10.0.2.2")
 
 
@@ -232,8 +237,7 @@ def test_serial_ports(linux, port):
                      "-device", "virtserialport,chardev=c1,name=org.test.1,id=p1"], modules=MODULES).boot()
     c = vm.console
     # Ports have names, and consoles their devices, a few messages after the driver was loaded.
-    c.run("(for i in $(seq 100); do test -e /sys/class/virtio-ports/*/name && test -e /dev/hvc0 && exit 0; sleep 0.1; "
-          "done; false)")
+    eventually(c, "test -e /sys/class/virtio-ports/*/name && test -e /dev/hvc0")
     assert c.run("cat /sys/class/virtio-ports/*/name") == "org.test.1"
     c.run("echo over hvc >/dev/hvc0")
     assert "over hvc" in vm.qmp("ringbuf-read", device="c0", size=1000)
@@ -267,7 +271,7 @@ def test_port_that_nobody_reads(linux, port):
             part = s.recv(65536)
             assert part
             got += len(part)
-        c.run("(for i in $(seq 100); do test -e /tmp/done && exit 0; sleep 0.1; done; false)")
+        eventually(c, "test -e /tmp/done")
 
 
 def test_balloon(linux):

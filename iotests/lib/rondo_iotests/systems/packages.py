@@ -39,14 +39,21 @@ def run(*cmd, **kwargs):
 
 
 @contextlib.contextmanager
+def one_at_a_time(path):
+    """Processes that use the same @path take turns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.parent / f".{path.name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def made_once(path):
     """For `with made_once(p) as work:` work is None if @path is there; else a folder that becomes it at the end.
 
     Two processes that want the same thing take turns; one that fails leaves nothing behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.parent / f".{path.name}.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(path):
         if path.exists():
             yield None
             return
@@ -68,9 +75,7 @@ def package_version(name):
     """The version that apt would install; the package lists are fetched if they are not there."""
     version = _candidate(name)
     if version is None:
-        cache_dir().mkdir(parents=True, exist_ok=True)
-        with open(cache_dir() / ".apt-get-update.lock", "w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with one_at_a_time(cache_dir() / "apt-get-update"):
             version = _candidate(name)      # another process may have fetched them meanwhile
             if version is None:
                 run(*([] if os.geteuid() == 0 else ["sudo", "-n"]), "apt-get", "update", "-qq")
