@@ -71,8 +71,9 @@ class QMPClient:
         self.sock.settimeout(DEFAULT_TIMEOUT)
         self.sock.sendall(data)
 
-    def read_message(self, deadline):
+    def read_message(self, deadline=None):
         """The next JSON object, whatever it is."""
+        deadline = deadline or time.monotonic() + DEFAULT_TIMEOUT
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.sock], [], [], left)[0]:

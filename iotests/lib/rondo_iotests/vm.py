@@ -93,15 +93,28 @@ class VM:
         raise VMDied(f"{self.name} {what} (status {status})\n{self.report()}")
 
     def report(self, lines=40):
-        """For failure messages: command line, the end of stderr, the last of the QMP conversation."""
+        """For failure messages: command line, and the last of stderr, QMP conversation and serial port."""
         stderr = self.stderr().splitlines()[-lines:]
-        return "\n".join(["command: " + " ".join(self.command_line()), "stderr:", *stderr, "QMP:", *self.log[-lines:]])
+        serial = ["serial:", self.serial()[-500:]] if self.serial_path else []
+        return "\n".join(["command: " + " ".join(self.command_line()), "stderr:", *stderr, "QMP:", *self.log[-lines:],
+                          *serial])
 
     def wait(self, timeout=DEFAULT_TIMEOUT):
         """Wait for the process to end by itself; returns its status (negative: signal)."""
         if not self._ended_within(timeout):
             raise TimeoutError(f"{self.name} still runs after {timeout} s\n{self.report()}")
         return self.process.wait()
+
+    def wait_until(self, condition, what, timeout=DEFAULT_TIMEOUT):
+        """Wait until condition() is true, which nothing announces; @what says it in words."""
+        deadline = time.monotonic() + timeout
+        ended = False
+        while not condition():
+            if ended:
+                self._died(f"ended before {what}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name}: after {timeout} s not yet: {what}\n{self.report()}")
+            ended = self._ended_within(0.02)
 
     def wait_abort(self, timeout=DEFAULT_TIMEOUT):
         """Wait for an abort that the test expects; returns stderr."""
@@ -203,13 +216,5 @@ class VM:
 
     def wait_serial(self, text, timeout=DEFAULT_TIMEOUT):
         """Wait until the guest has written text to its serial port; returns all it wrote."""
-        deadline = time.monotonic() + timeout
-        while text not in self.serial():
-            ended = self._ended_within(0.02)
-            if text in self.serial():
-                break
-            if ended:
-                self._died(f"ended before its guest wrote {text!r}; it wrote {self.serial()[-500:]!r}")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the guest did not write {text!r}; it wrote {self.serial()[-500:]!r}")
+        self.wait_until(lambda: text in self.serial(), f"its guest wrote {text!r}", timeout)
         return self.serial()

@@ -21,12 +21,11 @@ FIELDS = {      # name: (offset, struct format) of the qcow2 header
     "refcount-order": (96, ">I"), "header-length": (100, ">I"),
 }
 COMMANDS = {
-    "info": lambda p: rt.rondo_img("info", "-f", "qcow2", p, check=False, timeout=120),
-    "check": lambda p: rt.rondo_img("check", "-f", "qcow2", p, check=False, timeout=120),
-    "read": lambda p: rt.rondo_io("-f", "qcow2", "-r", "-c", "read 0 1M", "-c", "read 3M 64k", p, check=False,
-                                   timeout=120),
-    "write": lambda p: rt.rondo_io("-f", "qcow2", "-c", "write 1M 64k", "-c", "flush", p, check=False, timeout=120),
-    "convert": lambda p: rt.rondo_img("convert", "-f", "qcow2", "-O", "raw", p, f"{p}.raw", check=False, timeout=120),
+    "info": lambda p: rt.rondo_img("info", "-f", "qcow2", p, check=False),
+    "check": lambda p: rt.rondo_img("check", "-f", "qcow2", p, check=False),
+    "read": lambda p: rt.rondo_io("-f", "qcow2", "-r", "-c", "read 0 1M", "-c", "read 3M 64k", p, check=False),
+    "write": lambda p: rt.rondo_io("-f", "qcow2", "-c", "write 1M 64k", "-c", "flush", p, check=False),
+    "convert": lambda p: rt.rondo_img("convert", "-f", "qcow2", "-O", "raw", p, f"{p}.raw", check=False),
 }
 
 

@@ -8,7 +8,6 @@ the disk from outside.
 
 import socketserver
 import threading
-import time
 
 import pytest
 
@@ -120,9 +119,7 @@ def test_snapshot_save_and_load(loaded, tmp_path):
 def save_state(vm, path):
     path.touch()
     vm.qmp("savevm-start", {"statefile": str(path)})
-    deadline = time.monotonic() + 300
-    while vm.qmp("query-savevm")["status"] == "active":
-        assert not vm._ended_within(0.05) and time.monotonic() < deadline, vm.report()
+    vm.wait_until(lambda: vm.qmp("query-savevm")["status"] != "active", "the state was saved", timeout=300)
     assert vm.qmp("query-savevm")["status"] == "completed"
     vm.qmp("savevm-end")
 

@@ -53,8 +53,8 @@ def test_wrong_command_line(name, tmp_path, requires):
     requires.program("rondo")
     (tmp_path / "empty").write_bytes(bytes(4096))
     args = [a.replace("DIR", str(tmp_path)) for a in WRONG[name]]
-    ours = tool(have_binary("rondo"), *BASE, *args, check=False, timeout=120)
-    peer = tool(stock_qemu(), *BASE, *args, check=False, timeout=120)
+    ours = tool(have_binary("rondo"), *BASE, *args, check=False)
+    peer = tool(stock_qemu(), *BASE, *args, check=False)
     assert peer.returncode == 1, "the test is wrong: QEMU accepts this"
     assert ours.stderr.replace("rondo:", "PROGRAM:") == peer.stderr.replace("qemu-system-x86_64:", "PROGRAM:")
     assert ours.returncode == 1
@@ -66,8 +66,7 @@ def test_users_firmware_files_leave_room_for_the_boards_own(vm, requires):
     board = ["-boot", "order=c,menu=on,splash-time=10,reboot-timeout=10", "-device", "virtio-net-pci,bootindex=0"]
     for count in range(64, 40, -1):
         files = [a for i in range(count) for a in ("-fw_cfg", f"name=opt/test/{i},string=x")]
-        r = tool(have_binary("rondo"), *BASE, *files, *board, "-device", "isa-debug-exit,nosuch=1", check=False,
-                 timeout=120)
+        r = tool(have_binary("rondo"), *BASE, *files, *board, "-device", "isa-debug-exit,nosuch=1", check=False)
         assert r.returncode == 1
         if "too many fw_cfg files" not in r.stderr:
             break
@@ -96,7 +95,7 @@ def test_every_option_in_the_help_is_accepted(requires):
                if line.startswith("-")]
     assert len(options) > 10
     for option in options:
-        r = tool(have_binary("rondo"), option, "-frobnicate", "-frobnicate", check=False, timeout=120)
+        r = tool(have_binary("rondo"), option, "-frobnicate", "-frobnicate", check=False)
         assert f"{option}: invalid option" not in r.stderr, option
 
 
@@ -122,7 +121,7 @@ def test_monitor_socket_in_use_by_a_file(tmp_path, requires):
     requires.program("rondo")
     machine = VM(tmp_path)
     machine.qmp_path.write_text("not a socket")
-    r = tool(machine.program, *machine.command_line()[1:], check=False, timeout=120)
+    r = tool(machine.program, *machine.command_line()[1:], check=False)
     assert r.returncode == 1
     assert "Address already in use" in r.stderr
     assert machine.qmp_path.read_text() == "not a socket"
@@ -135,7 +134,7 @@ def test_image_is_locked_while_in_use(tmp_path, image, vm, requires):
     args = [*BASE, "-drive", f"file={disk},format=qcow2,if=none,id=d", "-device", "virtio-blk-pci,drive=d"]
     vm(args=args)
     for program in filter(None, [have_binary("rondo"), stock_qemu()]):
-        r = tool(program, *args, check=False, timeout=120)
+        r = tool(program, *args, check=False)
         assert r.returncode == 1
         assert 'Failed to get "write" lock' in r.stderr
         assert "Is another process using the image" in r.stderr

@@ -103,6 +103,20 @@ def test_death_is_reported_with_stderr(tmp_path):
         rt.VM(tmp_path, program=str(script)).start()
 
 
+def test_waiting_for_what_nothing_announces(tmp_path):
+    script = tmp_path / "writes"
+    script.write_text(f"#!/bin/sh\ntouch {tmp_path}/mark\n")
+    script.chmod(0o755)
+    with rt.VM(tmp_path, program=str(script), qmp=False) as m:
+        m.wait_until((tmp_path / "mark").exists, "it left its mark")    # also when it has ended meanwhile
+        with pytest.raises(rt.VMDied, match="ended before it left another"):
+            m.wait_until((tmp_path / "other").exists, "it left another")
+    script.write_text("#!/bin/sh\nexec sleep 1000\n")
+    with rt.VM(tmp_path, program=str(script), qmp=False) as m:
+        with pytest.raises(TimeoutError, match="not yet: it left another"):
+            m.wait_until((tmp_path / "other").exists, "it left another", timeout=0.01)
+
+
 def test_unexpected_abort_fails(tmp_path):
     script = tmp_path / "aborts"
     script.write_text("#!/bin/sh\nkill -ABRT $$\n")

@@ -29,5 +29,5 @@ def test_boot_sector(device, tmp_path, requires):
         args += ["-device", d]
     vm = rt.VM(tmp_path, qmp=False, serial=True, args=args)
     with vm:
-        assert vm.wait(timeout=120) == 1
+        assert vm.wait() == 1
     assert vm.serial() == "booted from disk\n"

@@ -2,18 +2,15 @@
 """A guest that checks its own memory, and two hosts for it."""
 
 import re
-import time
 
 import pytest
 
 from rondo_iotests.paths import build_dir
-from rondo_iotests.qmp import DEFAULT_TIMEOUT
 
-def wait_status(machine, status, timeout=DEFAULT_TIMEOUT):
+
+def wait_status(machine, status):
     """The run state follows the end of a migration a moment after its event, and has none of its own."""
-    deadline = time.monotonic() + timeout
-    while machine.qmp("query-status")["status"] != status:
-        assert not machine._ended_within(0.01) and time.monotonic() < deadline, machine.report()
+    machine.wait_until(lambda: machine.qmp("query-status")["status"] == status, f"its state is {status}")
 
 
 def migrate(source, target, uri):
@@ -60,13 +57,10 @@ class Counting:
         passes = self.passes(machine)
         return any(later < earlier for earlier, later in zip(passes, passes[1:]))
 
-    def wait_more(self, machine, count=2, timeout=DEFAULT_TIMEOUT):
+    def wait_more(self, machine, count=2):
         """Until the guest has made `count` more reports; returns the last."""
         want = len(self.passes(machine)) + count
-        deadline = time.monotonic() + timeout
-        while len(self.passes(machine)) < want:
-            assert not machine._ended_within(0.02), machine.report()
-            assert time.monotonic() < deadline, f"the guest stands still\n{machine.report()}"
+        machine.wait_until(lambda: len(self.passes(machine)) >= want, f"its guest made {count} more reports")
         assert "mismatch" not in machine.serial()
         return self.passes(machine)[-1]
 

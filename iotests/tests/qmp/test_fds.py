@@ -10,13 +10,11 @@ import json
 import os
 import resource
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
 from rondo_iotests import QMPClient
-from rondo_iotests.qmp import DEFAULT_TIMEOUT
 
 ARGS = ["-S", "-m", "16"]
 
@@ -183,7 +181,4 @@ def test_duplicate_keeps_its_set(rondo, image_file, read_write):
 def test_descriptor_nobody_asked_for_is_closed(rondo, image_file, read_write):
     assert "return" in pass_fd(rondo, read_write, "query-name")
     reconnect(rondo)
-    deadline = time.monotonic() + DEFAULT_TIMEOUT
-    while open_files(rondo, image_file) and time.monotonic() < deadline:
-        rondo.qmp("query-name")
-    assert open_files(rondo, image_file) == 0
+    rondo.wait_until(lambda: open_files(rondo, image_file) == 0, "the descriptor was closed")

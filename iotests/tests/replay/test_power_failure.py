@@ -24,7 +24,7 @@ def run(sim, out, *options):
     result = sim.folder / "result.json"
     cmd = [str(rt.binary("rondo-sim")), "--images", str(out), "--result", str(result), *map(str, options), "--",
            *map(str, machine(sim.folder))]
-    done = rt.tool(*cmd, check=False, stdin="", timeout=120)
+    done = rt.tool(*cmd, check=False, stdin="")
     return done, json.loads(result.read_text())
 
 
